@@ -1,0 +1,245 @@
+"""Makes the catalogue that the package carries, from the live API or from a recorded snapshot.
+
+    python scripts/generate_bundled_data.py [--profile NAME] [--regions A B …] [--record FILE]
+    python scripts/generate_bundled_data.py --from-snapshot FILE
+
+The same input gives the same bytes. The file is replaced only if the new one is valid.
+Exit status: 0 written, 1 no data to be had, 2 wrong usage, 3 the data is not valid.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import sys
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bestehorn_llmmanager import __version__
+from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
+from bestehorn_llmmanager.bedrock.catalog.api_fetcher import BedrockAPIFetcher, RawCatalogData
+from bestehorn_llmmanager.bedrock.catalog.bundled_loader import BundledDataLoader
+from bestehorn_llmmanager.bedrock.catalog.name_normalizer import normalize_model_name
+from bestehorn_llmmanager.bedrock.catalog.transformer import CatalogTransformer
+from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import APIFetchError
+from bestehorn_llmmanager.bedrock.models.catalog_structures import (
+    CatalogSource,
+    RegionMetadata,
+    UnifiedCatalog,
+)
+from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
+    AuthConfig,
+    AuthenticationType,
+)
+from bestehorn_llmmanager.bedrock.models.model_details import ModelFacts, NotCallableModel
+from bundle_validation import bundle_problems, content_sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+INPUTS = Path(__file__).parent / "bundled_data"
+SWEEP_SECONDS = 120
+RETIRED = "retired by its provider; Bedrock does not offer it any more"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = _options(argv)
+    try:
+        raw, retrieved = _raw_data(options)
+    except (APIFetchError, OSError, ValueError) as error:
+        return _fail(1, f"no data: {error}")
+    if options.record:
+        _record(options.record, raw, retrieved)
+    bundle = make_bundle(raw, retrieved, origin="snapshot" if options.from_snapshot else "api")
+    problems = bundle_problems(bundle)
+    if problems:
+        return _fail(3, "not valid, nothing replaced:\n  " + "\n  ".join(problems))
+    _replace(options.output, json.dumps(bundle, separators=(",", ":"), ensure_ascii=False) + "\n")
+    print(
+        f"{options.output}: {len(bundle['models'])} models, "
+        f"{len(bundle['metadata']['api_regions_queried'])} regions, "
+        f"{len(raw.failed_regions)} regions failed, as of {retrieved.isoformat()}"
+    )
+    for region, reason in sorted(raw.failed_regions.items()):
+        print(f"  {region}: {reason}")
+    return 0
+
+
+def make_bundle(raw: RawCatalogData, retrieved: datetime, *, origin: str) -> dict[str, Any]:
+    """The whole file as JSON values: what AWS lists, and what else is known of the models."""
+    names = json.loads((INPUTS / "former_names.json").read_text(encoding="utf-8"))
+    catalog = CatalogTransformer().transform_api_data(raw, retrieved)
+    catalog = _with_former_names(_with_facts(catalog), names)
+    metadata = replace(
+        catalog.metadata,
+        source=CatalogSource.BUNDLED,
+        bundled_data_version=__version__,
+        regions_metadata={
+            region: RegionMetadata(CatalogSource.BUNDLED, retrieved)
+            for region in catalog.metadata.api_regions_queried
+        },
+        unavailable_regions={},
+        all_regions=[],
+    )
+    bundle = {
+        **replace(catalog, metadata=metadata).to_record(),
+        "older_names": names["older_names"],
+        "retired_names": dict.fromkeys(names["retired_names"], RETIRED),
+    }
+    bundle["metadata"] |= {
+        "generation_timestamp": retrieved.isoformat(),
+        "origin": origin,
+        "sha256": content_sha256(bundle),
+    }
+    return bundle
+
+
+def _with_facts(catalog: UnifiedCatalog) -> UnifiedCatalog:
+    """Add limits, prices and capabilities by model id, and the models that only mantle serves."""
+    source = json.loads((INPUTS / "model_facts.json").read_text(encoding="utf-8"))
+    facts = {key: _facts(entry, source["captured"]) for key, entry in source["models"].items()}
+    models = {
+        name: replace(model, facts=facts.get(model.model_id or ""))
+        for name, model in catalog.models.items()
+    }
+    listed = {model.model_id for model in models.values()}
+    mantle_only = {
+        key: NotCallableModel(
+            key, entry["name"] or key, entry["provider"], "mantle_only", facts=facts[key]
+        )
+        for key, entry in source["models"].items()
+        if entry["endpoints"] == ["bedrock-mantle"] and key not in listed
+    }
+    return replace(catalog, models=models, not_callable={**catalog.not_callable, **mantle_only})
+
+
+def _facts(entry: Mapping[str, Any], as_of: str) -> ModelFacts:
+    known = {key: _without_unknown(value) for key, value in entry.items()}
+    return ModelFacts.from_dict({**known, "as_of": as_of})
+
+
+def _without_unknown(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {key: inner for key, inner in value.items() if inner is not None}
+
+
+def _with_former_names(catalog: UnifiedCatalog, names: Mapping[str, Any]) -> UnifiedCatalog:
+    """Give each model the names that earlier releases knew it by, each name to one model.
+
+    A name of the API beats one of 0.9.0, which beats an older one.
+    """
+    base_ids = _base_ids(catalog)
+    taken = {normalize_model_name(name): model.model_id for name, model in catalog.models.items()}
+    former: dict[str, list[str]] = {}
+    for name, listed_id in (*names["canonical_names"].items(), *names["older_names"].items()):
+        model_id = base_ids.get(listed_id, listed_id)
+        if taken.setdefault(normalize_model_name(name), model_id) == model_id:
+            former.setdefault(model_id, []).append(name)
+    models = {
+        name: replace(
+            model, former_names=[n for n in former.get(model.model_id or "", ()) if n != name]
+        )
+        for name, model in catalog.models.items()
+    }
+    callable_ids = set(base_ids.values())
+    providers = {
+        key.partition(".")[0]: m.provider for m in catalog.models.values() if (key := m.model_id)
+    }
+    retired = {
+        model_id: catalog.not_callable.get(model_id) or _retired(model_id, their_names, providers)
+        for model_id, their_names in former.items()
+        if model_id not in callable_ids
+    }
+    apart = {**catalog.not_callable, **retired}
+    return replace(catalog, models=models, not_callable={key: apart[key] for key in sorted(apart)})
+
+
+def _base_ids(catalog: UnifiedCatalog) -> dict[str, str]:
+    """Model, profile and variant ids to the id of the model itself."""
+    ids: dict[str, str] = {}
+    for model in catalog.models.values():
+        model_id = model.model_id or ""
+        variants = (variant.model_id for variant in model.context_variants)
+        profiles = (profile.profile_id for profile in model.profiles)
+        ids |= dict.fromkeys((model_id, *variants, *profiles), model_id)
+    return ids
+
+
+def _retired(model_id: str, names: list[str], providers: Mapping[str, str]) -> NotCallableModel:
+    prefix = model_id.removeprefix("us.").partition(".")[0]
+    provider = providers.get(prefix, prefix)
+    return NotCallableModel(model_id, names[-1], provider, "retired", former_names=names)
+
+
+def _raw_data(options: argparse.Namespace) -> tuple[RawCatalogData, datetime]:
+    if options.from_snapshot:
+        return read_snapshot(options.from_snapshot)
+    auth = AuthConfig(AuthenticationType.PROFILE, options.profile) if options.profile else None
+    fetcher = BedrockAPIFetcher(AuthManager(auth), SWEEP_SECONDS, options.max_workers)
+    return fetcher.fetch_all_data(options.regions), datetime.now(timezone.utc)
+
+
+def read_snapshot(path: Path) -> tuple[RawCatalogData, datetime]:
+    """A recorded snapshot, plain or gzipped, and the time at which it was taken.
+
+    Raises:
+        ValueError: It is not a snapshot.
+    """
+    content = path.read_bytes()
+    snapshot = json.loads(gzip.decompress(content) if path.suffix == ".gz" else content)
+    if not isinstance(snapshot, dict) or not isinstance(snapshot.get("regions"), dict):
+        raise ValueError(f"{path} is not a snapshot: it has no object `regions`")
+    raw = RawCatalogData()
+    for region, listings in sorted(snapshot["regions"].items()):
+        raw.add_region_data(
+            region, listings["modelSummaries"], listings["inferenceProfileSummaries"]
+        )
+    captured = datetime.fromisoformat(snapshot["captured"])
+    return raw, captured if captured.tzinfo else captured.replace(tzinfo=timezone.utc)
+
+
+def _record(path: Path, raw: RawCatalogData, retrieved: datetime) -> None:
+    regions = {
+        region: {
+            "modelSummaries": raw.foundation_models[region],
+            "inferenceProfileSummaries": raw.inference_profiles[region],
+        }
+        for region in sorted(raw.successful_regions)
+    }
+    snapshot = {"captured": retrieved.isoformat(), "regions": regions}
+    text = json.dumps(snapshot, indent=1, sort_keys=True, default=datetime.isoformat)
+    _replace(path, text + "\n")
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def _fail(status: int, message: str) -> int:
+    print(f"generate_bundled_data: {message}", file=sys.stderr)
+    return status
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--from-snapshot", type=Path, metavar="FILE", help="read this, ask nobody")
+    source.add_argument("--record", type=Path, metavar="FILE", help="keep the raw answers")
+    parser.add_argument("--profile", help="AWS profile for the live API")
+    parser.add_argument("--regions", nargs="+", metavar="REGION", help="default: all commercial")
+    parser.add_argument("--max-workers", type=int, default=10, help="regions in flight (10)")
+    parser.add_argument(
+        "--output", type=Path, default=BundledDataLoader.get_bundled_data_path(), help="the file"
+    )
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What only old import paths still need; no living code imports it."""

@@ -1,0 +1,3 @@
+"""The version, in the one place that the build and the package read."""
+
+__version__ = "3.0.0"

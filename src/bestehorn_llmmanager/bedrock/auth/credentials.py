@@ -1,0 +1,43 @@
+"""Tells from the surroundings, without boto3 or network, whether there may be credentials."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from bestehorn_llmmanager.bedrock.models.llm_manager_structures import AuthenticationType
+
+if TYPE_CHECKING:
+    from bestehorn_llmmanager.bedrock.models.llm_manager_structures import AuthConfig
+
+BEARER_TOKEN_VARIABLE = "AWS_BEARER_TOKEN_BEDROCK"  # noqa: S105  (a name, not a token)
+
+# docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html
+_VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    BEARER_TOKEN_VARIABLE,
+)
+_FILES = (
+    ("AWS_CONFIG_FILE", "~/.aws/config"),
+    ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+)
+
+
+def has_evidence_of_credentials(auth_config: AuthConfig | None) -> bool:
+    """Whether anything points at credentials: the configuration, a variable, or a file."""
+    if auth_config is not None and auth_config.auth_type is not AuthenticationType.AUTO:
+        return True
+    return any(os.environ.get(name) for name in _VARIABLES) or any(
+        os.path.isfile(os.path.expanduser(os.environ.get(name) or default))  # noqa: PTH111, PTH113
+        for name, default in _FILES
+    )
+
+
+def may_ask_instance_metadata() -> bool:
+    """Whether botocore may look for credentials at the instance metadata service."""
+    return os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() != "true"

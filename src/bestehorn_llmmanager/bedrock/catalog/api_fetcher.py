@@ -1,0 +1,314 @@
+"""Asks regions, side by side, which models and inference profiles they list."""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
+    APIFetchError,
+    APIThrottleError,
+    AuthenticationError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
+
+logger = logging.getLogger(__name__)
+
+_PROFILES_PER_PAGE = 1000  # the most that ListInferenceProfiles takes
+_CALLS_PER_REGION = 2
+
+# Error code to what it says of the region. The service answers UnrecognizedClientException in
+# regions that the account has not enabled, whose STS does not know the key.
+_KINDS = {
+    "AccessDenied": "denied",
+    "AccessDeniedException": "denied",
+    "UnauthorizedOperation": "denied",
+    "OptInRequired": "opted_out",
+    "UnrecognizedClientException": "opted_out",
+    "ThrottlingException": "throttled",
+    "Throttling": "throttled",
+    "TooManyRequestsException": "throttled",
+    "RequestLimitExceeded": "throttled",
+}
+
+
+class RawCatalogData:
+    """What each region returned, as the API gave it, and which regions failed.
+
+    Attributes:
+        foundation_models: Region to its `modelSummaries`.
+        inference_profiles: Region to its `inferenceProfileSummaries`.
+        successful_regions: Regions that answered both calls, in the order of their arrival.
+        failed_regions: Region to the reason in words.
+        failure_kinds: Region to the kind of the failure: see `RegionFailure.kind`.
+    """
+
+    def __init__(self) -> None:
+        self.foundation_models: dict[str, list[dict[str, Any]]] = {}
+        self.inference_profiles: dict[str, list[dict[str, Any]]] = {}
+        self.successful_regions: list[str] = []
+        self.failed_regions: dict[str, str] = {}
+        self.failure_kinds: dict[str, str] = {}
+
+    def add_region_data(
+        self, region: str, models: list[dict[str, Any]], profiles: list[dict[str, Any]]
+    ) -> None:
+        """Record what `region` returned."""
+        self.foundation_models[region] = models
+        self.inference_profiles[region] = profiles
+        if region not in self.successful_regions:
+            self.successful_regions.append(region)
+
+    def add_region_failure(self, region: str, error: str, kind: str = "failed") -> None:
+        """Record why `region` returned nothing."""
+        self.failed_regions[region] = error
+        self.failure_kinds[region] = kind
+
+    @property
+    def has_data(self) -> bool:
+        """Whether any region answered."""
+        return bool(self.successful_regions)
+
+    @property
+    def total_models(self) -> int:
+        """Number of model summaries over all regions."""
+        return sum(map(len, self.foundation_models.values()))
+
+    @property
+    def total_profiles(self) -> int:
+        """Number of profile summaries over all regions."""
+        return sum(map(len, self.inference_profiles.values()))
+
+
+@dataclass
+class _RegionCalls:
+    """The two calls of one region, under way."""
+
+    region: str
+    client: Any
+    models: Future[list[dict[str, Any]]]
+    profiles: Future[list[dict[str, Any]]]
+
+    @property
+    def futures(self) -> tuple[Future[list[dict[str, Any]]], ...]:
+        return self.models, self.profiles
+
+
+class BedrockAPIFetcher:
+    """Fetches the raw catalogue; safe to share between threads, each fetch has its own pool.
+
+    Args:
+        auth_manager: Gives the control-plane clients.
+        timeout: Seconds for a call, and, retries included, for a whole sweep.
+        max_workers: Regions in flight at once; the two calls of a region run side by side.
+        max_retries: Tries per call, by botocore's `standard` mode (throttling, 5xx, connection
+            errors; exponential backoff with jitter). 0 and 1 both mean one try.
+
+    Source: docs.aws.amazon.com/bedrock/latest/APIReference/API_ListFoundationModels.html,
+        docs.aws.amazon.com/bedrock/latest/APIReference/API_ListInferenceProfiles.html
+    """
+
+    def __init__(
+        self,
+        auth_manager: AuthManager,
+        timeout: float = 30,
+        max_workers: int = 10,
+        max_retries: int = 6,
+    ) -> None:
+        self._auth_manager = auth_manager
+        self._timeout = timeout
+        self._max_workers = max_workers
+        self._max_retries = max_retries
+
+    def fetch_all_data(self, regions: Sequence[str] | None = None) -> RawCatalogData:
+        """Ask every region for its models and its system-defined profiles.
+
+        Costs one ListFoundationModels and one ListInferenceProfiles (more only where a region
+        has over 1000 profiles) per region. A region that fails or hangs costs only itself.
+
+        Args:
+            regions: Regions to ask; None means all commercial regions.
+
+        Raises:
+            APIFetchError: No region answered both calls; names each cause.
+        """
+        wanted = list(dict.fromkeys(_all_regions() if regions is None else regions))
+        started = time.monotonic()
+        raw = RawCatalogData()
+        try:
+            # Once, ahead of all regions: without credentials none needs to be asked.
+            self._auth_manager.get_session()
+        except AuthenticationError as error:
+            raise APIFetchError(error.message, region="all") from error
+        self._sweep(wanted, started + self._timeout, raw)
+        _log_outcome(raw, time.monotonic() - started)
+        if wanted and not raw.has_data:
+            raise APIFetchError(f"No region answered: {_causes(raw)}", region="all")
+        return raw
+
+    def _sweep(self, regions: Sequence[str], deadline: float, raw: RawCatalogData) -> None:
+        pool = ThreadPoolExecutor(
+            max_workers=_CALLS_PER_REGION * max(1, min(self._max_workers, len(regions))),
+            thread_name_prefix="bedrock-catalog",
+        )
+        try:
+            under_way = [self._start(pool, region, deadline) for region in regions]
+            wait(
+                [future for calls in under_way for future in calls.futures],
+                timeout=max(0.0, deadline - time.monotonic()),
+            )
+            for calls in under_way:
+                self._collect(calls, raw)
+        finally:
+            # A call that hangs ends by its own read timeout; nobody waits for it.
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _start(self, pool: ThreadPoolExecutor, region: str, deadline: float) -> _RegionCalls:
+        client = self._client(region, deadline)
+        return _RegionCalls(
+            region,
+            client,
+            models=pool.submit(self._fetch_foundation_models, client, region),
+            profiles=pool.submit(self._fetch_inference_profiles, client, region),
+        )
+
+    def _client(self, region: str, deadline: float) -> Any:
+        from botocore.config import Config  # noqa: PLC0415
+
+        client = self._auth_manager.new_client(
+            "bedrock",
+            region,
+            Config(
+                connect_timeout=self._timeout,
+                read_timeout=self._timeout,
+                max_pool_connections=_CALLS_PER_REGION,
+                retries={"mode": "standard", "total_max_attempts": max(1, self._max_retries)},
+            ),
+        )
+        client.meta.events.register("before-send.bedrock", _refuse_after(deadline))
+        return client
+
+    def _fetch_foundation_models(self, client: Any, region: str) -> list[dict[str, Any]]:
+        """All `modelSummaries` of the client's region; the operation has no pages.
+
+        Raises:
+            APIThrottleError: Still throttled after the last try.
+            APIFetchError: Refused or unreachable; `__cause__` is botocore's error.
+        """
+        answer = _call(client.list_foundation_models, region)
+        return list(answer.get("modelSummaries") or ())
+
+    def _fetch_inference_profiles(self, client: Any, region: str) -> list[dict[str, Any]]:
+        """All system-defined `inferenceProfileSummaries`, through all pages.
+
+        Raises:
+            APIThrottleError: Still throttled after the last try.
+            APIFetchError: Refused or unreachable; `__cause__` is botocore's error.
+        """
+        arguments = {"typeEquals": "SYSTEM_DEFINED", "maxResults": _PROFILES_PER_PAGE}
+        profiles: list[dict[str, Any]] = []
+        while True:
+            answer = _call(client.list_inference_profiles, region, **arguments)
+            profiles += answer.get("inferenceProfileSummaries") or ()
+            if not answer.get("nextToken"):
+                return profiles
+            arguments["nextToken"] = answer["nextToken"]
+
+    def _collect(self, calls: _RegionCalls, raw: RawCatalogData) -> None:
+        if not all(future.done() for future in calls.futures):
+            raw.add_region_failure(
+                calls.region, f"no answer within {self._timeout:g} s", kind="timeout"
+            )
+            return
+        calls.client.close()
+        errors = [error for future in calls.futures if (error := future.exception())]
+        if errors:
+            raw.add_region_failure(calls.region, str(errors[0]), kind=_kind(errors[0]))
+        else:
+            raw.add_region_data(calls.region, calls.models.result(), calls.profiles.result())
+
+
+def _all_regions() -> list[str]:
+    from bestehorn_llmmanager.bedrock.catalog.regions import all_regions  # noqa: PLC0415
+
+    return all_regions()
+
+
+def _refuse_after(deadline: float) -> Callable[..., None]:
+    """A `before-send` handler that ends the retries of a call once the sweep is over."""
+
+    def refuse(**_: Any) -> None:
+        if time.monotonic() > deadline:
+            raise TimeoutError("the sweep is over")
+
+    return refuse
+
+
+def _call(operation: Callable[..., Any], region: str, **arguments: Any) -> dict[str, Any]:
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    try:
+        answer = operation(**arguments)
+    except (ClientError, BotoCoreError, TimeoutError) as error:
+        kind = APIThrottleError if _kind(error) == "throttled" else APIFetchError
+        raise kind(_reason(error), region=region) from error
+    if not isinstance(answer, dict):
+        raise APIFetchError(
+            f"the answer is a {type(answer).__name__}, not an object", region=region
+        )
+    return answer
+
+
+def _reason(error: Exception) -> str:
+    code = _error_code(error)
+    return f"{code}: {error}" if code else f"{type(error).__name__}: {error}"
+
+
+def _error_code(error: BaseException) -> str:
+    response = getattr(error, "response", None)
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+
+
+def _kind(error: BaseException) -> str:
+    """What a failure says of its region: see `RegionFailure.kind`."""
+    from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError  # noqa: PLC0415
+
+    cause = error.__cause__ if isinstance(error, APIFetchError) else error
+    if isinstance(cause, (ConnectTimeoutError, ReadTimeoutError, TimeoutError)):
+        return "timeout"
+    if "NameResolutionError" in str(cause):  # urllib3's, which botocore quotes in its own
+        return "no_endpoint"
+    return _KINDS.get(_error_code(cause) if cause else "", "failed")
+
+
+def _log_outcome(raw: RawCatalogData, seconds: float) -> None:
+    logger.info(
+        "regions=%d failed=%d models=%d profiles=%d seconds=%.2f | catalogue fetched",
+        len(raw.successful_regions),
+        len(raw.failed_regions),
+        raw.total_models,
+        raw.total_profiles,
+        seconds,
+    )
+    stale = {r: k for r, k in raw.failure_kinds.items() if k not in {"opted_out", "no_endpoint"}}
+    if raw.has_data and stale:
+        logger.warning("regions=%s | gave no fresh catalogue data", stale)
+
+
+def _causes(raw: RawCatalogData) -> str:
+    by_reason: dict[str, list[str]] = {}
+    for region, reason in raw.failed_regions.items():
+        by_reason.setdefault(reason, []).append(region)
+    return "; ".join(f"{_some(regions)}: {reason}" for reason, regions in by_reason.items())
+
+
+def _some(regions: Iterable[str]) -> str:
+    first, *others = regions
+    return f"{first} and {len(others)} more" if others else first

@@ -1,0 +1,307 @@
+"""Keeps one catalogue file on disk: reads it if it can be trusted, replaces it in one move."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import stat
+import time
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bestehorn_llmmanager._version import __version__
+from bestehorn_llmmanager.bedrock.models.catalog_paths import CatalogFilePaths
+from bestehorn_llmmanager.bedrock.models.catalog_structures import (
+    CacheMode,
+    CatalogSource,
+    UnifiedCatalog,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+logger = logging.getLogger(__name__)
+
+MAX_FILE_BYTES = 64 * 1024 * 1024
+"""A larger file is not ours: a catalogue of all regions has about a quarter of a megabyte."""
+
+_CLOCK_TOLERANCE = timedelta(minutes=1)
+_ABANDONED_AFTER_SECONDS = 600
+
+
+class CacheManager:
+    """Stores a catalogue between uses. Safe to share between threads and processes.
+
+    In `CacheMode.FILE` there is one file, in the directory given (or the user's cache
+    directory), or, where that cannot be written, in a directory below ``/tmp``. In `MEMORY`
+    the catalogue is kept in this object; in `NONE` nowhere; neither touches a file system.
+
+    Args:
+        mode: Where to keep it.
+        directory: For `FILE`; made on the first save, with mode 0700. None means the default:
+            ``$XDG_CACHE_HOME/bestehorn-llmmanager`` or the platform's equivalent.
+        max_age_hours: How long a catalogue is valid after AWS gave it.
+
+    Raises:
+        ValueError: `mode` is not a `CacheMode`, or `max_age_hours` is not positive.
+        TypeError: `directory` is not a path.
+    """
+
+    def __init__(
+        self,
+        mode: CacheMode,
+        directory: str | os.PathLike[str] | None = None,
+        max_age_hours: float = 24.0,
+    ) -> None:
+        if not isinstance(mode, CacheMode):
+            raise ValueError(f"`mode` must be a `CacheMode`, got {mode!r}")  # noqa: TRY004
+        if not max_age_hours > 0:
+            raise ValueError(f"`max_age_hours` must be positive, got {max_age_hours!r}")
+        self._mode = mode
+        self._directory = None if directory is None else Path(directory)
+        self._max_age_hours = max_age_hours
+        self._memory: UnifiedCatalog | None = None
+
+    @property
+    def mode(self) -> CacheMode:
+        """Where the catalogue is kept."""
+        return self._mode
+
+    @property
+    def cache_file_path(self) -> Path | None:
+        """The file that is tried first; None unless the mode is `FILE`."""
+        return self._locations()[0] if self._mode is CacheMode.FILE else None
+
+    def load_cache(self) -> UnifiedCatalog | None:
+        """The stored catalogue if it is valid: right version, not too old, not from the future.
+
+        Returns:
+            The catalogue, with `CatalogSource.CACHE` if it was read from a file. None if there
+            is none, if it is too old, or if the file is damaged, foreign or unreadable.
+        """
+        catalog = self.load_stored()
+        return catalog if catalog and self.is_fresh(catalog.metadata.retrieval_timestamp) else None
+
+    def load_stored(self) -> UnifiedCatalog | None:
+        """The stored catalogue whatever its age: the last that AWS is known to have given."""
+        if self._mode is not CacheMode.FILE:
+            return self._memory
+        found = (_read(path) for path in self._locations())
+        return next((catalog for catalog in found if catalog), None)
+
+    def save_cache(self, catalog: UnifiedCatalog) -> Path | None:
+        """Store the catalogue, replacing the old one in one move.
+
+        A place that cannot be written is not an error: the next one is tried, and where there
+        is none, a WARNING says so.
+
+        Returns:
+            The file written; None in the other modes or if no place could be written.
+        """
+        if self._mode is CacheMode.MEMORY:
+            self._memory = catalog
+        if self._mode is not CacheMode.FILE:
+            return None
+        text = json.dumps(
+            {**catalog.to_record(), "package_version": __version__}, separators=(",", ":")
+        )
+        refused: list[str] = []
+        for path in self._locations():
+            try:
+                _write(path, text.encode())
+            except OSError as error:
+                refused.append(f"{path}: {error}")
+                continue
+            if refused:
+                logger.warning(
+                    "path=%s refused=%s | catalogue cached in the fall-back", path, refused
+                )
+            return path
+        logger.warning(
+            "refused=%s | the catalogue cannot be cached; give a writable `cache_directory`, "
+            "or use `CacheMode.MEMORY`",
+            refused,
+        )
+        return None
+
+    def is_cache_valid(self) -> bool:
+        """Whether the memory, or the file that is tried first, has a valid catalogue."""
+        first = self.cache_file_path
+        catalog = _read(first) if first else self._memory
+        return catalog is not None and self.is_fresh(catalog.metadata.retrieval_timestamp)
+
+    def is_fresh(self, retrieved: datetime, now: datetime | None = None) -> bool:
+        """Whether data that AWS gave at `retrieved` is still valid.
+
+        A time without zone is read as local time, as 0.9.0 wrote it. A time in the future,
+        beyond a minute of difference between clocks, is not believed.
+        """
+        age = (now or datetime.now(timezone.utc)) - retrieved.astimezone(timezone.utc)
+        return -_CLOCK_TOLERANCE <= age <= timedelta(hours=self._max_age_hours)
+
+    def clear_cache(self) -> None:
+        """Forget what is stored, in memory and in every place where a file may be."""
+        self._memory = None
+        if self._mode is not CacheMode.FILE:
+            return
+        for path in self._locations():
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                logger.warning("path=%s error=%s | cached catalogue not deleted", path, error)
+
+    @contextlib.contextmanager
+    def lock(self, timeout: float) -> Iterator[bool]:
+        """Hold the lock beside the cache file, so that one process or thread fetches for all.
+
+        Args:
+            timeout: Seconds to wait for whoever holds it.
+
+        Yields:
+            Whether the lock is held. False where another one kept it all the time. In the other
+            modes, and where no lock file can be made, there is nothing to share: True.
+        """
+        lock = self._file_lock()
+        if lock is None:
+            yield True
+            return
+        import filelock  # noqa: PLC0415
+
+        try:
+            lock.acquire(timeout=timeout)
+        except filelock.Timeout:
+            yield False
+            return
+        except (OSError, NotImplementedError) as error:
+            # A file system without locks must not keep anybody from fetching.
+            logger.debug("error=%s | cannot lock the catalogue cache", error)
+            yield True
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def _file_lock(self) -> Any:
+        if self._mode is not CacheMode.FILE:
+            return None
+        import filelock  # noqa: PLC0415
+
+        for path in self._locations():
+            try:
+                _prepare_directory(path.parent)
+            except OSError:
+                continue
+            if os.access(path.parent, os.W_OK):
+                return filelock.FileLock(f"{path}.lock", mode=0o600, thread_local=False)
+        return None
+
+    def _locations(self) -> list[Path]:
+        if self._directory is None:
+            return CatalogFilePaths.get_all_cache_locations()
+        name = CatalogFilePaths.CACHE_FILENAME
+        return [self._directory / name, CatalogFilePaths.get_fallback_cache_directory() / name]
+
+
+def _read(path: Path) -> UnifiedCatalog | None:
+    """The catalogue of the file; None, and at most one WARNING, if there is none to trust."""
+    try:
+        content = _read_trusted(path)
+        data = json.loads(content)
+        written_by = str(data["package_version"])
+        if _compatibility(written_by) != _compatibility(__version__):
+            logger.debug("path=%s version=%s | cache of another version", path, written_by)
+            return None
+        return _as_cached(UnifiedCatalog.from_dict(data), path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
+        logger.warning("path=%s error=%s | cached catalogue ignored", path, _described(error))
+        return None
+
+
+def _read_trusted(path: Path) -> bytes:
+    """The bytes of a regular file that only its owner, who is this user or root, can write."""
+    # O_NONBLOCK: a pipe planted under our name must not hang the program.
+    descriptor = os.open(
+        path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    )
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError("it is not a regular file")
+        if status.st_size > MAX_FILE_BYTES:
+            raise OSError(f"it has {status.st_size} bytes, more than {MAX_FILE_BYTES}")
+        _refuse_foreign(status, writable_by_others=stat.S_IWOTH)
+        return file.read(MAX_FILE_BYTES)
+
+
+def _refuse_foreign(status: os.stat_result, *, writable_by_others: int) -> None:
+    if not hasattr(os, "geteuid"):  # Windows keeps other users out by the profile directory
+        return
+    if status.st_uid not in {os.geteuid(), 0}:
+        raise OSError(f"it belongs to user {status.st_uid}")
+    if status.st_mode & writable_by_others:
+        raise OSError("other users can write it")
+
+
+def _described(error: Exception) -> str:
+    """The error without anything that stood in the file."""
+    return (
+        type(error).__name__ if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
+    )
+
+
+def _compatibility(version: str) -> list[str]:
+    return version.split(".")[:2]
+
+
+def _as_cached(catalog: UnifiedCatalog, path: Path) -> UnifiedCatalog:
+    metadata = replace(
+        catalog.metadata,
+        source=CatalogSource.CACHE,
+        cache_file_path=path,
+        regions_metadata={
+            region: replace(entry, source=CatalogSource.CACHE)
+            for region, entry in catalog.metadata.regions_metadata.items()
+        },
+    )
+    return replace(catalog, metadata=metadata)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Replace the file in one move: a reader sees the old one or the new one, never a part."""
+    _prepare_directory(path.parent)
+    _remove_abandoned(path)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}-{time.monotonic_ns()}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(temporary, flags, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _prepare_directory(directory: Path) -> None:
+    """Make the directory if needed; refuse the shared one if another user has taken its name."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if directory == CatalogFilePaths.get_fallback_cache_directory():
+        status = directory.lstat()
+        if not stat.S_ISDIR(status.st_mode):
+            raise OSError(f"{directory} is not a directory of its own")
+        _refuse_foreign(status, writable_by_others=stat.S_IWOTH | stat.S_IWGRP)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Delete what writers that were killed have left behind."""
+    with contextlib.suppress(OSError):
+        for leftover in path.parent.glob(f"{path.name}.*.tmp"):
+            if time.time() - leftover.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
+                leftover.unlink()

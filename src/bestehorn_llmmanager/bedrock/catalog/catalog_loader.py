@@ -1,0 +1,296 @@
+"""Brings cache, live APIs, last known good data and the bundle together into one catalogue."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from bestehorn_llmmanager.bedrock.catalog.bundled_loader import bundled_catalog, warn_of_age
+from bestehorn_llmmanager.bedrock.catalog.overlay import (
+    overlay,
+    regions_of,
+    restricted,
+    with_knowledge_of,
+)
+from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
+    APIFetchError,
+    AuthenticationError,
+    BundledDataError,
+    CatalogUnavailableError,
+)
+from bestehorn_llmmanager.bedrock.models.catalog_structures import CatalogSource
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
+    from bestehorn_llmmanager.bedrock.catalog.cache_manager import CacheManager
+    from bestehorn_llmmanager.bedrock.models.catalog_structures import (
+        RegionMetadata,
+        UnifiedCatalog,
+    )
+
+logger = logging.getLogger(__name__)
+
+_CERTAINTY = (CatalogSource.API, CatalogSource.CACHE, CatalogSource.BUNDLED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatalogLoader:
+    """Loads a catalogue whenever it is asked to; keeps none itself.
+
+    For each region the first of these that answers counts:
+
+    1. the cache, if AWS gave its data less than `max_age_hours` ago
+    2. the live APIs, asked once for all threads and processes that share the cache
+    3. the last known good: an older cache, if it is newer than the bundle
+    4. the bundle
+
+    Safe to share between threads.
+
+    Attributes:
+        auth_manager: Gives control-plane clients.
+        cache: Where fetched data is kept.
+        regions: The regions that are needed; None means all. Only these are fetched; what the
+            cache or the bundle knows of others is there, too.
+        timeout: Seconds for a whole sweep.
+        max_workers: Regions in flight at once.
+        max_retries: Tries per call.
+        fallback_to_bundled: Whether the bundle may answer.
+    """
+
+    auth_manager: AuthManager
+    cache: CacheManager
+    regions: tuple[str, ...] | None
+    timeout: float
+    max_workers: int
+    max_retries: int
+    fallback_to_bundled: bool
+
+    def load(
+        self,
+        *,
+        bypass_cache: bool = False,
+        may_fetch: bool = True,
+        loaded: UnifiedCatalog | None = None,
+    ) -> UnifiedCatalog:
+        """Make a catalogue of the best that there is.
+
+        Args:
+            bypass_cache: Fetch even what the cache has.
+            may_fetch: Whether AWS may be asked.
+            loaded: What is in use already; kept for regions of which nothing newer is found.
+
+        Raises:
+            CatalogUnavailableError: Nothing answered; says what each source said.
+        """
+        attempt = _Attempt(self, bypass_cache=bypass_cache, loaded=loaded)
+        if may_fetch:
+            attempt.fetch()
+        return attempt.result()
+
+
+class _Attempt:
+    """One load: what is wanted, what each source had, and what it said."""
+
+    def __init__(
+        self, loader: CatalogLoader, *, bypass_cache: bool, loaded: UnifiedCatalog | None
+    ) -> None:
+        self._loader = loader
+        self._started = datetime.now(timezone.utc)
+        self._bypass_cache = bypass_cache
+        self._loaded = loaded
+        self._fetched: UnifiedCatalog | None = None
+        self._stored = loader.cache.load_stored()
+        self._wanted = self._locally_wanted()
+        self._failures = dict(self._stored.metadata.unavailable_regions if self._stored else {})
+        self._cache_file = self._stored.metadata.cache_file_path if self._stored else None
+        self._answers = {
+            "cache": "bypassed" if bypass_cache else f"nothing (mode {loader.cache.mode.value!r})",
+            "API": "not asked",
+            "bundle": "not allowed",
+        }
+
+    def _locally_wanted(self) -> list[str]:
+        """The regions that are needed; empty if nothing local says which "all" are."""
+        if self._loader.regions is not None:
+            return list(self._loader.regions)
+        return self._stored.metadata.all_regions if self._stored else []
+
+    def fetch(self) -> None:
+        """Ask AWS for what is missing, unless somebody else is doing so."""
+        loader = self._loader
+        if self._wanted and not self._missing():
+            return
+        if not loader.auth_manager.may_have_credentials():
+            self._answers["API"] = "not asked: nothing points at AWS credentials"
+            return
+        with loader.cache.lock(loader.timeout) as held:
+            # Whoever held the lock before may have fetched what is missing here.
+            self._stored = loader.cache.load_stored() or self._stored
+            self._wanted = self._locally_wanted() or _all_regions()
+            missing = self._missing()
+            if missing and held:
+                self._fetch(missing)
+            elif missing:
+                self._answers["API"] = "not asked: another process was asking all the time"
+
+    def _missing(self) -> list[str]:
+        answered = {r: entry.retrieval_timestamp for r, entry in self._stored_regions().items()}
+        for region, failure in self._failures.items():
+            if failure.is_refusal:
+                answered.setdefault(region, failure.retrieval_timestamp)
+        return [r for r in self._wanted if r not in answered or not self._is_fresh(answered[r])]
+
+    def _stored_regions(self) -> Mapping[str, RegionMetadata]:
+        return regions_of(self._stored) if self._stored else {}
+
+    def _is_fresh(self, retrieved: datetime) -> bool:
+        if self._bypass_cache and retrieved.astimezone(timezone.utc) < self._started:
+            return False
+        return self._loader.cache.is_fresh(retrieved)
+
+    def _fetch(self, regions: Sequence[str]) -> None:
+        try:
+            fetched = _fetched(self._loader, regions)
+        except (APIFetchError, AuthenticationError) as error:
+            self._answers["API"] = error.message
+            logger.warning("regions=%d error=%s | no live model catalogue", len(regions), error)
+            return
+        try:
+            fetched = with_knowledge_of(fetched, bundled_catalog())
+        except BundledDataError as error:
+            logger.warning("error=%s | live model catalogue without limits and prices", error)
+        self._failures |= fetched.metadata.unavailable_regions
+        for region in fetched.metadata.api_regions_queried:
+            self._failures.pop(region, None)
+        self._fetched = fetched
+        self._cache_file = self._loader.cache.save_cache(self._to_store(fetched))
+
+    def _to_store(self, fetched: UnifiedCatalog) -> UnifiedCatalog:
+        """What AWS said, now and before of other regions; what failed for now is not kept."""
+        stored = overlay(fetched, self._stored) if self._stored else fetched
+        answered = regions_of(stored)
+        refused = {r: f for r, f in sorted(self._failures.items()) if f.is_refusal}
+        metadata = replace(
+            stored.metadata,
+            retrieval_timestamp=min(entry.retrieval_timestamp for entry in answered.values()),
+            api_regions_queried=sorted(answered),
+            bundled_data_version=None,
+            cache_file_path=None,
+            unavailable_regions=refused,
+            all_regions=self._all_regions(),
+        )
+        return replace(stored, metadata=metadata)
+
+    def _all_regions(self) -> list[str]:
+        if self._loader.regions is None:
+            return list(self._wanted)
+        return self._stored.metadata.all_regions if self._stored else []
+
+    def result(self) -> UnifiedCatalog:
+        """The best of everything, region by region."""
+        catalog = self._from_aws()
+        covered = regions_of(catalog).keys() if catalog else set()
+        if self._loader.regions is not None or not self._wanted or set(self._wanted) - covered:
+            catalog = self._over_bundle(catalog)
+        if catalog is None:
+            raise self._unavailable()
+        return self._described(catalog)
+
+    def _from_aws(self) -> UnifiedCatalog | None:
+        """What AWS gave, now or at any time before."""
+        known = self._stored
+        if self._loaded and known:
+            known = overlay(_without_older(self._loaded, known), known)
+        known = known or self._loaded
+        return overlay(self._fetched, known) if self._fetched and known else self._fetched or known
+
+    def _over_bundle(self, catalog: UnifiedCatalog | None) -> UnifiedCatalog | None:
+        if not self._loader.fallback_to_bundled:
+            return catalog
+        try:
+            bundle = bundled_catalog()
+        except BundledDataError as error:
+            self._answers["bundle"] = error.message
+            return catalog
+        return overlay(_without_older(catalog, bundle), bundle) if catalog else bundle
+
+    def _described(self, catalog: UnifiedCatalog) -> UnifiedCatalog:
+        """Say of the whole what holds for the least certain of the regions asked for."""
+        regions = regions_of(catalog)
+        asked = [region for region in self._wanted or regions if region in regions]
+        usable = [region for region in asked if not self._is_refused(region)]
+        entries = [regions[region] for region in usable or asked or regions]
+        source = max((entry.source for entry in entries), key=_CERTAINTY.index)
+        if source is CatalogSource.BUNDLED:
+            warn_of_age(bundled_catalog())
+        metadata = replace(
+            catalog.metadata,
+            source=source,
+            retrieval_timestamp=min(entry.retrieval_timestamp for entry in entries),
+            api_regions_queried=_answered_by_aws(regions, source),
+            bundled_data_version=_bundle_version(regions),
+            cache_file_path=self._cache_file,
+            regions_metadata=regions,
+            unavailable_regions=dict(sorted(self._failures.items())),
+            all_regions=self._all_regions(),
+        )
+        return replace(catalog, metadata=metadata)
+
+    def _is_refused(self, region: str) -> bool:
+        return region in self._failures and self._failures[region].is_refusal
+
+    def _unavailable(self) -> CatalogUnavailableError:
+        said = "; ".join(f"{source}: {answer}" for source, answer in self._answers.items())
+        return CatalogUnavailableError(
+            f"No source has a model catalogue. {said}. Check the credentials and the network, "
+            "allow `bedrock:ListFoundationModels` and `bedrock:ListInferenceProfiles`, or use "
+            "`fallback_to_bundled=True`.",
+            details=dict(self._answers),
+        )
+
+
+def _all_regions() -> list[str]:
+    from bestehorn_llmmanager.bedrock.catalog.regions import all_regions  # noqa: PLC0415
+
+    return all_regions()
+
+
+def _fetched(loader: CatalogLoader, regions: Sequence[str]) -> UnifiedCatalog:
+    from bestehorn_llmmanager.bedrock.catalog.api_fetcher import BedrockAPIFetcher  # noqa: PLC0415
+    from bestehorn_llmmanager.bedrock.catalog.transformer import CatalogTransformer  # noqa: PLC0415
+
+    fetcher = BedrockAPIFetcher(
+        loader.auth_manager, loader.timeout, loader.max_workers, loader.max_retries
+    )
+    return CatalogTransformer().transform_api_data(fetcher.fetch_all_data(regions))
+
+
+def _without_older(upper: UnifiedCatalog, lower: UnifiedCatalog) -> UnifiedCatalog:
+    """Drop from `upper` the regions of which `lower` knows something newer."""
+    below = regions_of(lower)
+    newer = [
+        region
+        for region, entry in regions_of(upper).items()
+        if region not in below or _time(entry) >= _time(below[region])
+    ]
+    return restricted(upper, newer)
+
+
+def _time(entry: RegionMetadata) -> datetime:
+    return entry.retrieval_timestamp.astimezone(timezone.utc)
+
+
+def _bundle_version(regions: Mapping[str, RegionMetadata]) -> str | None:
+    if any(entry.source is CatalogSource.BUNDLED for entry in regions.values()):
+        return bundled_catalog().metadata.bundled_data_version
+    return None
+
+
+def _answered_by_aws(regions: Mapping[str, RegionMetadata], source: CatalogSource) -> list[str]:
+    if source is CatalogSource.BUNDLED:
+        return sorted(regions)
+    return sorted(r for r, entry in regions.items() if entry.source is not CatalogSource.BUNDLED)

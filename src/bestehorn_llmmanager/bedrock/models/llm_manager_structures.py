@@ -1,0 +1,306 @@
+"""Describes how a manager is to work, plus what became of each attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from bestehorn_llmmanager._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import TypeAlias
+
+    from botocore.config import Config
+
+    from bestehorn_llmmanager.bedrock.models.bedrock_response import (
+        BedrockResponse as BedrockResponse,  # noqa: PLC0414  (also offered from here)
+    )
+
+
+class AuthenticationType(Enum):
+    """Where credentials come from."""
+
+    PROFILE = "profile"
+    CREDENTIALS = "credentials"
+    IAM_ROLE = "iam_role"
+    AUTO = "auto"
+
+
+class RetryStrategy(Enum):
+    """Which of the two lists is walked first: all regions for a model, or all models in a region."""
+
+    REGION_FIRST = "region_first"
+    MODEL_FIRST = "model_first"
+
+
+class RegionOrder:
+    """In which order the regions are tried: as given, one further on each call, or at random."""
+
+    FIXED = "fixed"
+    ROTATE = "rotate"
+    SHUFFLE = "shuffle"
+    ALL = frozenset({FIXED, ROTATE, SHUFFLE})
+
+
+class AccessMethodPreferenceNames:
+    """The ways to address a model: by its own id, or by a regional or global inference profile."""
+
+    DIRECT = "direct"
+    REGIONAL_CRIS = "regional_cris"
+    GLOBAL_CRIS = "global_cris"
+    ALL = frozenset({DIRECT, REGIONAL_CRIS, GLOBAL_CRIS})
+
+
+def _reaches(value: Any, limit: float) -> bool:
+    try:
+        return bool(value >= limit)
+    except TypeError:
+        return False
+
+
+def _at_least_zero(owner: object, *names: str) -> list[str]:
+    given = [(name, getattr(owner, name)) for name in names]
+    return [
+        f"`{name}` must be a number of at least 0, got {value!r}"
+        for name, value in given
+        if not _reaches(value, 0)
+    ]
+
+
+def _above_zero(owner: object, *names: str) -> list[str]:
+    given = [(name, getattr(owner, name)) for name in names]
+    return [
+        f"`{name}` must be a number above 0, got {value!r}"
+        for name, value in given
+        if value == 0 or not _reaches(value, 0)
+    ]
+
+
+def _one_of(owner: object, name: str, allowed: frozenset[str]) -> list[str]:
+    value = getattr(owner, name)
+    if isinstance(value, str) and value in allowed:
+        return []
+    return [f"`{name}` must be one of {sorted(allowed)}, got {value!r}"]
+
+
+def _refuse(problems: list[str]) -> None:
+    if problems:
+        raise ValueError("; ".join(problems))
+
+
+def _masked(secret: str | None) -> str | None:
+    return secret and "***"
+
+
+@dataclass(frozen=True, repr=False)
+class AuthConfig:
+    """Which credentials to use. Its `repr` shows none of them.
+
+    Raises:
+        ValueError: `PROFILE` without `profile_name`, or `CREDENTIALS` without both keys.
+    """
+
+    auth_type: AuthenticationType
+    profile_name: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: str | None = None
+    session_token: str | None = None
+    region: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.auth_type is AuthenticationType.PROFILE and not self.profile_name:
+            raise ValueError("`AuthenticationType.PROFILE` needs a `profile_name`")
+        if self.auth_type is AuthenticationType.CREDENTIALS:
+            _refuse(
+                [
+                    f"`AuthenticationType.CREDENTIALS` needs `{name}`"
+                    for name in ("access_key_id", "secret_access_key")
+                    if not getattr(self, name)
+                ]
+            )
+
+    def __repr__(self) -> str:
+        return (
+            f"AuthConfig(auth_type={self.auth_type!r}, profile_name={self.profile_name!r}, "
+            f"access_key_id={_masked(self.access_key_id)!r}, "
+            f"secret_access_key={_masked(self.secret_access_key)!r}, "
+            f"session_token={_masked(self.session_token)!r}, region={self.region!r})"
+        )
+
+
+@dataclass(frozen=True)
+class RetryConfig:
+    """How persistently a call is tried.
+
+    Attributes:
+        max_retries: Further tries on the same target after the first; 0 is fine.
+        retry_delay: Seconds before the first further try; 0 is fine.
+        backoff_multiplier: Growth of that pause from try to try.
+        max_retry_delay: Longest pause in seconds.
+        retryable_errors: Error codes or exception class names to retry besides the known ones.
+        region_order: One of `RegionOrder`.
+        access_method_preference: One of `AccessMethodPreferenceNames`, to be tried first.
+        global_cris_fraction: Share of calls, 0 to 1, that try the global profile first.
+
+    Raises:
+        ValueError: A value is out of its range; all such values are named.
+    """
+
+    max_retries: int = 3
+    retry_delay: float = 1.0
+    backoff_multiplier: float = 2.0
+    max_retry_delay: float = 60.0
+    retry_strategy: RetryStrategy = RetryStrategy.REGION_FIRST
+    enable_feature_fallback: bool = True
+    retryable_errors: tuple[str, ...] = field(default_factory=tuple)
+    region_order: str = RegionOrder.FIXED
+    access_method_preference: str | None = None
+    global_cris_fraction: float | None = None
+
+    def __post_init__(self) -> None:
+        problems = _at_least_zero(self, "max_retries", "retry_delay")
+        problems += _above_zero(self, "backoff_multiplier", "max_retry_delay")
+        problems += _one_of(self, "region_order", RegionOrder.ALL)
+        if self.access_method_preference is not None:
+            problems += _one_of(self, "access_method_preference", AccessMethodPreferenceNames.ALL)
+        fraction = self.global_cris_fraction
+        if fraction is not None and not (_reaches(fraction, 0.0) and fraction <= 1.0):
+            problems.append(f"`global_cris_fraction` must be from 0.0 to 1.0, got {fraction!r}")
+        _refuse(problems)
+
+
+@dataclass(frozen=True)
+class Boto3Config:
+    """The botocore settings of every client that a manager makes; timeouts are in seconds.
+
+    Raises:
+        ValueError: A value is out of its range; all such values are named.
+    """
+
+    read_timeout: int = 600
+    connect_timeout: int = 60
+    max_pool_connections: int = 10
+    retries_max_attempts: int = 3
+
+    def __post_init__(self) -> None:
+        problems = _above_zero(self, "read_timeout", "connect_timeout", "max_pool_connections")
+        _refuse(problems + _at_least_zero(self, "retries_max_attempts"))
+
+    def to_botocore_config(self) -> Config:
+        """Make a `botocore.config.Config` with exactly these four settings."""
+        from botocore.config import Config  # noqa: PLC0415  (costs 100 ms; most uses need none)
+
+        return Config(
+            read_timeout=self.read_timeout,
+            connect_timeout=self.connect_timeout,
+            max_pool_connections=self.max_pool_connections,
+            retries={"max_attempts": self.retries_max_attempts},
+        )
+
+
+@dataclass
+class RequestAttempt:
+    """One target that was asked, with the outcome."""
+
+    model_id: str
+    region: str
+    access_method: str
+    attempt_number: int
+    start_time: datetime
+    end_time: datetime | None = None
+    error: Exception | None = None
+    success: bool = False
+
+    @property
+    def duration_ms(self) -> float | None:
+        """Milliseconds from start to end, None while there is no end."""
+        if self.end_time is None:
+            return None
+        return (self.end_time - self.start_time).total_seconds() * 1000
+
+
+@dataclass
+class ValidationResult:
+    """What a response validation function says about one response."""
+
+    success: bool
+    error_message: str | None = None
+    error_details: dict[str, Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give `success`, and what else is not None."""
+        result: dict[str, Any] = {"success": self.success}
+        if self.error_message is not None:
+            result["error_message"] = self.error_message
+        if self.error_details is not None:
+            result["error_details"] = self.error_details
+        return result
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> ValidationResult:
+        """Read what `to_dict` gives; `success` is required."""
+        return cls(
+            success=data["success"],
+            error_message=data.get("error_message"),
+            error_details=data.get("error_details"),
+        )
+
+
+ResponseValidationFunction: TypeAlias = Callable[["BedrockResponse"], ValidationResult]
+
+
+@dataclass(frozen=True)
+class ResponseValidationConfig:
+    """How a caller's function decides whether a response is good enough.
+
+    Attributes:
+        response_validation_function: Says whether a response is accepted.
+        response_validation_retries: How often a target may answer again after a refusal.
+        response_validation_delay: Seconds before each of these.
+
+    Raises:
+        ValueError: A number is negative; all such numbers are named.
+    """
+
+    response_validation_function: ResponseValidationFunction
+    response_validation_retries: int = 3
+    response_validation_delay: float = 0.0
+
+    def __post_init__(self) -> None:
+        _refuse(_at_least_zero(self, "response_validation_retries", "response_validation_delay"))
+
+
+@dataclass
+class ValidationAttempt:
+    """One verdict on one response; `failed_content` is the text that was refused."""
+
+    attempt_number: int
+    validation_result: ValidationResult
+    failed_content: str | None = None
+
+
+class LLMManagerConfig:
+    """Defaults of the manager, for code that refers to them by constant."""
+
+    DEFAULT_MAX_RETRIES = 3
+    DEFAULT_RETRY_DELAY = 1.0
+    DEFAULT_BACKOFF_MULTIPLIER = 2.0
+    DEFAULT_MAX_RETRY_DELAY = 60.0
+    DEFAULT_TIMEOUT = 300
+    DEFAULT_MAX_TOKENS = 4096
+    DEFAULT_LOG_LEVEL = 30
+    RETRY_STRATEGY_REGION_FIRST = "region_first"
+    RETRY_STRATEGY_MODEL_FIRST = "model_first"
+    AUTH_TYPE_PROFILE = "profile"
+    AUTH_TYPE_CREDENTIALS = "credentials"
+    AUTH_TYPE_IAM_ROLE = "iam_role"
+    AUTH_TYPE_AUTO = "auto"
+
+
+# Imported on use: `bedrock_response` needs this module.
+__getattr__, __dir__ = lazy_names(
+    __name__, {"BedrockResponse": "bestehorn_llmmanager.bedrock.models.bedrock_response"}
+)

@@ -1,0 +1,74 @@
+"""Checks the types of what a JSON file says, before it becomes one of our values.
+
+Every complaint is a `ValueError` that names the key; the caller adds where the data came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_ONLY_TEXT = {str}
+
+
+def mapping(value: object, what: str) -> Mapping[str, Any]:
+    """`value` itself, if it is a mapping."""
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{what} must be an object, got {type(value).__name__}")  # noqa: TRY004
+    return value
+
+
+def required(data: Mapping[str, Any], key: str, kind: type[T]) -> T:
+    """The value of `key`, which must be there and of type `kind`."""
+    if key not in data:
+        raise ValueError(f"`{key}` is missing")
+    value = data[key]
+    if not isinstance(value, kind):
+        raise ValueError(f"`{key}` must be {kind.__name__}, got {type(value).__name__}")  # noqa: TRY004
+    return value
+
+
+def optional(data: Mapping[str, Any], key: str, kind: type[T]) -> T | None:
+    """The value of `key`, of type `kind`, or None where it is absent or null."""
+    return None if data.get(key) is None else required(data, key, kind)
+
+
+def texts(data: Mapping[str, Any], key: str) -> list[str]:
+    """The list of strings under `key`; empty where it is absent."""
+    value = data.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list) or not set(map(type, value)) <= _ONLY_TEXT:
+        raise ValueError(f"`{key}` must be a list of strings")
+    return value
+
+
+def texts_by_text(data: Mapping[str, Any], key: str) -> dict[str, list[str]]:
+    """The object of lists of strings under `key`; empty where it is absent."""
+    value = data.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError(f"`{key}` must be an object of lists of strings")  # noqa: TRY004
+    for inner in value:
+        texts(value, inner)
+    return value
+
+
+def time(data: Mapping[str, Any], key: str) -> datetime:
+    """The ISO 8601 time under `key`, which must be there."""
+    value = required(data, key, str)
+    try:
+        return datetime.fromisoformat(
+            value.removesuffix("Z") + ("+00:00" if value[-1:] == "Z" else "")
+        )
+    except ValueError:
+        raise ValueError(f"`{key}` must be an ISO 8601 time, got {value!r}") from None
+
+
+def optional_time(data: Mapping[str, Any], key: str) -> datetime | None:
+    """The ISO 8601 time under `key`, or None where it is absent or null."""
+    return None if data.get(key) is None else time(data, key)

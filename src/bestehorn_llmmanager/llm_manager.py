@@ -1,0 +1,337 @@
+"""Gets an answer from one of several models in one of several regions."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
+from bestehorn_llmmanager.bedrock.catalog.bedrock_catalog import BedrockModelCatalog
+from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
+    AuthenticationError,
+    CatalogError,
+    ConfigurationError,
+    LLMManagerError,
+    RequestValidationError,
+    RetryExhaustedError,
+)
+from bestehorn_llmmanager.bedrock.models.arns import parse_arn
+from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
+from bestehorn_llmmanager.bedrock.models.catalog_structures import CacheMode
+from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
+    Boto3Config,
+    LLMManagerConfig,
+    RequestAttempt,
+)
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from bestehorn_llmmanager.bedrock.catalog.bedrock_catalog import Refresh
+    from bestehorn_llmmanager.bedrock.models.access_method import ModelAccessInfo
+    from bestehorn_llmmanager.bedrock.models.llm_manager_structures import AuthConfig
+
+logger = logging.getLogger(__name__)
+
+_MOST_SECONDS_FOR_THE_CATALOGUE = 30
+_SHOWN_REGIONS = 8
+
+
+class _Target(NamedTuple):
+    """One thing to call."""
+
+    model: str  # as the caller wrote it
+    region: str
+    access_method: str
+    identifier: str
+
+
+class LLMManager:
+    """Sends a prompt to the first of the given models and regions that answers.
+
+    Model names are resolved when the manager is made; a call then only sends. Safe to share
+    between threads.
+
+    Args:
+        models: Names, ids, profile ids or ARNs, in order of preference.
+        regions: AWS region codes, in order of preference.
+        auth_config: Where credentials come from; None means boto3's own chain.
+        boto3_config: Settings of the clients.
+        catalog_cache_mode: Where the model catalogue is kept; None means `CacheMode.FILE`.
+        catalog_cache_directory: For `CacheMode.FILE`; None means the user's cache directory.
+        catalog_refresh: When AWS is asked for the catalogue: see `BedrockModelCatalog`.
+        force_refresh: Ask AWS for the catalogue now, whatever the cache has.
+        default_inference_config: `inferenceConfig` of every call; that of a call wins.
+        timeout: Seconds; the catalogue gets this, or 30 if it is more.
+        log_level: Level of the logger ``bestehorn_llmmanager``.
+
+    Raises:
+        ConfigurationError: A wrong argument, or no model can be called in any of the regions.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[str],
+        regions: Sequence[str],
+        auth_config: AuthConfig | None = None,
+        boto3_config: Boto3Config | None = None,
+        *,
+        catalog_cache_mode: CacheMode | None = None,
+        catalog_cache_directory: str | os.PathLike[str] | None = None,
+        catalog_refresh: Refresh = "blocking",
+        force_refresh: bool = False,
+        default_inference_config: dict[str, Any] | None = None,
+        timeout: float = LLMManagerConfig.DEFAULT_TIMEOUT,
+        log_level: int | str = LLMManagerConfig.DEFAULT_LOG_LEVEL,
+    ) -> None:
+        logging.getLogger("bestehorn_llmmanager").setLevel(log_level)
+        self._models = _checked_names(models, "models")
+        self._regions = _checked_names(regions, "regions")
+        self._inference_config = dict(default_inference_config or {})
+        self._auth_manager = AuthManager(auth_config, _checked_boto3_config(boto3_config))
+        try:
+            self._catalog = BedrockModelCatalog(
+                auth_manager=self._auth_manager,
+                cache_mode=catalog_cache_mode or CacheMode.FILE,
+                cache_directory=catalog_cache_directory,
+                force_refresh=force_refresh,
+                timeout=min(timeout, _MOST_SECONDS_FOR_THE_CATALOGUE),
+                refresh=catalog_refresh,
+                regions=self._regions,
+            )
+            self._catalog.ensure_catalog_available()
+        except (CatalogError, ValueError, TypeError) as error:
+            raise ConfigurationError(f"The model catalogue cannot be loaded: {error}") from error
+        self._targets = self._resolve()
+
+    def __repr__(self) -> str:
+        auth_type = self._auth_manager.get_auth_info()["auth_type"]
+        return f"LLMManager(models={len(self._models)}, regions={len(self._regions)}, auth={auth_type})"
+
+    def get_available_models(self) -> list[str]:
+        """The models as the caller gave them."""
+        return list(self._models)
+
+    def get_available_regions(self) -> list[str]:
+        """The regions as the caller gave them."""
+        return list(self._regions)
+
+    def get_model_access_info(self, model_name: str, region: str) -> dict[str, Any] | None:
+        """How a model is called in a region.
+
+        Returns:
+            `access_methods` (of ``"direct"``, ``"regional_cris"``, ``"global_cris"``, in this
+            order), `model_id`, `regional_cris_profile_id`, `global_cris_profile_id` and
+            `region`; None if the model is unknown or not there.
+        """
+        access = self._catalog.get_model_info(model_name, region)
+        if access is None:
+            return None
+        return {
+            "access_methods": [method for method, _ in _ways(access)],
+            "model_id": access.model_id,
+            "regional_cris_profile_id": access.regional_cris_profile_id,
+            "global_cris_profile_id": access.global_cris_profile_id,
+            "region": region,
+        }
+
+    def validate_configuration(self) -> dict[str, Any]:
+        """What was found at construction; sends nothing.
+
+        Returns:
+            `valid`, `errors`, `warnings`, `model_region_combinations` (pairs that can be called)
+            and `auth_status`.
+        """
+        callable_models = {target.model for target in self._targets}
+        return {
+            "valid": bool(self._targets),
+            "errors": [],
+            "warnings": [
+                self._why_not_callable(model)
+                for model in self._models
+                if model not in callable_models
+            ],
+            "model_region_combinations": len(self._targets),
+            "auth_status": self._auth_manager.get_auth_info()["auth_type"],
+        }
+
+    def refresh_model_data(self) -> None:
+        """Ask AWS for the catalogue now, and resolve the models again.
+
+        Raises:
+            LLMManagerError: AWS gave nothing and nothing else is known.
+        """
+        try:
+            self._catalog.refresh_catalog()
+        except CatalogError as error:
+            raise LLMManagerError(f"The model catalogue cannot be refreshed: {error}") from error
+        self._targets = self._resolve()
+
+    def converse(
+        self,
+        messages: list[dict[str, Any]],
+        system: list[dict[str, Any]] | None = None,
+        inference_config: dict[str, Any] | None = None,
+        *,
+        tool_config: dict[str, Any] | None = None,
+        guardrail_config: dict[str, Any] | None = None,
+        extra_request_fields: dict[str, Any] | None = None,
+    ) -> BedrockResponse:
+        """Send one request to each target in turn until one answers.
+
+        Args:
+            messages: As Converse takes them; at least one.
+            system: System blocks.
+            inference_config: `inferenceConfig`; wins over the manager's default, key by key.
+            tool_config: `toolConfig`.
+            guardrail_config: `guardrailConfig`.
+            extra_request_fields: Further members of the request; win over all others.
+
+        Raises:
+            RequestValidationError: There is no message.
+            RetryExhaustedError: No target answered; `last_errors` has each one's error.
+
+        Source: docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
+        """
+        if not messages:
+            raise RequestValidationError(
+                "`messages` is empty; Converse needs at least one message."
+            )
+        members = {
+            "messages": messages,
+            "system": system,
+            "inferenceConfig": {**self._inference_config, **(inference_config or {})},
+            "toolConfig": tool_config,
+            "guardrailConfig": guardrail_config,
+        }
+        request = {key: value for key, value in members.items() if value}
+        return self._first_answer({**request, **(extra_request_fields or {})})
+
+    def _first_answer(self, request: dict[str, Any]) -> BedrockResponse:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        started = time.perf_counter()
+        attempts: list[RequestAttempt] = []
+        for number, target in enumerate(self._targets, start=1):
+            attempt = RequestAttempt(
+                model_id=target.model,
+                region=target.region,
+                access_method=target.access_method,
+                attempt_number=number,
+                start_time=datetime.now(timezone.utc),
+            )
+            attempts.append(attempt)
+            try:
+                client = self._auth_manager.get_bedrock_client(target.region)
+                answer = client.converse(modelId=target.identifier, **request)
+            except (ClientError, BotoCoreError, AuthenticationError) as error:
+                attempt.error, attempt.end_time = error, datetime.now(timezone.utc)
+                continue
+            attempt.success, attempt.end_time = True, datetime.now(timezone.utc)
+            return _response(answer, target, attempts, (time.perf_counter() - started) * 1000)
+        raise _exhausted(attempts)
+
+    def _resolve(self) -> list[_Target]:
+        targets = [
+            target
+            for model in self._models
+            for region in self._regions
+            if (target := self._target(model, region))
+        ]
+        if targets:
+            return list(dict.fromkeys(targets))
+        reasons = " ".join(self._why_not_callable(model) for model in self._models)
+        raise ConfigurationError(
+            f"None of the models {self._models} can be called in any of the regions "
+            f"{self._regions}. {reasons}",
+            invalid_config={"models": self._models, "regions": self._regions},
+        )
+
+    def _target(self, model: str, region: str) -> _Target | None:
+        arn = parse_arn(model)
+        region = arn.region if arn and arn.region else region
+        access = self._catalog.get_model_info(model, region)
+        if access:
+            method, identifier = _ways(access)[0]
+            return _Target(model, region, method, identifier)
+        # The catalogue knows what AWS offers to all; what an account made itself passes through.
+        if arn and arn.kind not in {"foundation-model", "inference-profile"}:
+            return _Target(model, region, "direct", model)
+        return None
+
+    def _why_not_callable(self, model: str) -> str:
+        found = self._catalog.find_model(model)
+        if found is None:
+            return self._catalog.explain_missing(model)
+        regions = found.get_supported_regions()
+        shown = ", ".join(regions[:_SHOWN_REGIONS])
+        more = f" and {len(regions) - _SHOWN_REGIONS} more" if len(regions) > _SHOWN_REGIONS else ""
+        return f"{found.model_name!r} can be called in {shown}{more}."
+
+
+def _checked_names(values: Sequence[str], what: str) -> list[str]:
+    if isinstance(values, str):
+        raise ConfigurationError(
+            f"`{what}` must be a list, got the string {values!r}: use [{values!r}]"
+        )
+    names = list(values or ())
+    if not names:
+        raise ConfigurationError(f"`{what}` is empty; give at least one.")
+    for name in names:
+        if not isinstance(name, str) or not name.strip():
+            raise ConfigurationError(f"`{what}` must hold non-blank strings, got {name!r}")
+    return names
+
+
+def _checked_boto3_config(config: Boto3Config | None) -> Boto3Config:
+    if config is None:
+        return Boto3Config()
+    if not isinstance(config, Boto3Config):
+        raise ConfigurationError(
+            f"`boto3_config` must be a `Boto3Config`, got {type(config).__name__}"
+        )
+    return config
+
+
+def _ways(access: ModelAccessInfo) -> list[tuple[str, str]]:
+    """Access methods with what to send, in the order in which they are preferred."""
+    ways = (
+        ("direct", access.model_id),
+        ("regional_cris", access.regional_cris_profile_id),
+        ("global_cris", access.global_cris_profile_id),
+    )
+    return [(method, identifier) for method, identifier in ways if identifier]
+
+
+def _response(
+    answer: dict[str, Any], target: _Target, attempts: list[RequestAttempt], duration_ms: float
+) -> BedrockResponse:
+    uses_profile = target.access_method != "direct"
+    return BedrockResponse(
+        success=True,
+        response_data=answer,
+        model_used=target.model,
+        region_used=target.region,
+        access_method_used=target.access_method,
+        inference_profile_used=uses_profile,
+        inference_profile_id=target.identifier if uses_profile else None,
+        attempts=attempts,
+        total_duration_ms=duration_ms,
+        api_latency_ms=(answer.get("metrics") or {}).get("latencyMs"),
+        model_id_used=target.identifier,
+    )
+
+
+def _exhausted(attempts: list[RequestAttempt]) -> RetryExhaustedError:
+    errors = [attempt.error for attempt in attempts if attempt.error]
+    tried = "; ".join(f"{a.model_id} in {a.region}: {type(a.error).__name__}" for a in attempts)
+    return RetryExhaustedError(
+        f"No target answered, {len(attempts)} were tried. {tried}",
+        attempts_made=len(attempts),
+        last_errors=errors,
+        models_tried=list(dict.fromkeys(attempt.model_id for attempt in attempts)),
+        regions_tried=list(dict.fromkeys(attempt.region for attempt in attempts)),
+    )

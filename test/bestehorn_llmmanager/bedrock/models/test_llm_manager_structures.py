@@ -1,0 +1,199 @@
+"""Tests which configurations are accepted, and what they show."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from bestehorn_llmmanager.bedrock.models import bedrock_response, llm_manager_structures
+from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
+    AuthConfig,
+    AuthenticationType,
+    Boto3Config,
+    RequestAttempt,
+    ResponseValidationConfig,
+    RetryConfig,
+    ValidationResult,
+)
+
+NAN = float("nan")
+
+
+def accept(_: object) -> ValidationResult:
+    return ValidationResult(success=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"auth_type": AuthenticationType.PROFILE}, ["profile_name"]),
+        ({"auth_type": AuthenticationType.PROFILE, "profile_name": ""}, ["profile_name"]),
+        (
+            {"auth_type": AuthenticationType.CREDENTIALS},
+            ["access_key_id", "secret_access_key"],
+        ),
+        (
+            {"auth_type": AuthenticationType.CREDENTIALS, "access_key_id": "AKIA"},
+            ["secret_access_key"],
+        ),
+    ],
+)
+def test_incomplete_credentials_are_refused_by_name(
+    options: dict[str, Any], named: list[str]
+) -> None:
+    with pytest.raises(ValueError) as caught:
+        AuthConfig(**options)
+    assert all(name in str(caught.value) for name in named)
+
+
+@pytest.mark.parametrize("auth_type", [AuthenticationType.AUTO, AuthenticationType.IAM_ROLE])
+def test_other_kinds_of_authentication_need_nothing(auth_type: AuthenticationType) -> None:
+    assert AuthConfig(auth_type).profile_name is None
+
+
+def test_no_credential_is_in_the_repr() -> None:
+    config = AuthConfig(
+        AuthenticationType.CREDENTIALS,
+        access_key_id="AKIAEXAMPLE",
+        secret_access_key="wJalrXUtn",
+        session_token="FwoGZXIv",
+        region="eu-west-1",
+    )
+    shown = f"{config!r} {config}"
+    assert not [s for s in ("AKIAEXAMPLE", "wJalrXUtn", "FwoGZXIv") if s in shown]
+    assert "region='eu-west-1'" in shown
+    assert config.secret_access_key == "wJalrXUtn"
+
+
+def test_the_repr_tells_a_missing_secret_from_a_masked_one() -> None:
+    assert "session_token=None" in repr(AuthConfig(AuthenticationType.AUTO))
+    assert "session_token='***'" in repr(AuthConfig(AuthenticationType.AUTO, session_token="x"))
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("max_retries", -1),
+        ("max_retries", "3"),
+        ("retry_delay", -0.1),
+        ("retry_delay", NAN),
+        ("backoff_multiplier", 0),
+        ("max_retry_delay", 0),
+        ("max_retry_delay", None),
+        ("region_order", "backwards"),
+        ("region_order", None),
+        ("access_method_preference", "telepathy"),
+        ("global_cris_fraction", -0.01),
+        ("global_cris_fraction", 1.01),
+        ("global_cris_fraction", NAN),
+        ("global_cris_fraction", "half"),
+    ],
+)
+def test_a_retry_option_out_of_range_is_refused_by_name(option: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"`{option}`"):
+        RetryConfig(**{option: value})  # type: ignore[arg-type]  # that is the point
+
+
+def test_all_wrong_options_are_reported_at_once() -> None:
+    with pytest.raises(ValueError, match=r"max_retries.*region_order.*global_cris_fraction"):
+        RetryConfig(max_retries=-1, region_order="x", global_cris_fraction=2.0)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_retries": 0, "retry_delay": 0},
+        {"retry_delay": Decimal("0.5"), "max_retry_delay": Fraction(1, 2)},
+        {"global_cris_fraction": 0.0},
+        {"global_cris_fraction": 1.0},
+        {"region_order": "shuffle", "access_method_preference": "global_cris"},
+    ],
+)
+def test_the_ends_of_the_ranges_are_accepted(options: dict[str, Any]) -> None:
+    config = RetryConfig(**options)
+    assert {name: getattr(config, name) for name in options} == options
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("read_timeout", 0),
+        ("connect_timeout", -1),
+        ("max_pool_connections", 0),
+        ("retries_max_attempts", -1),
+    ],
+)
+def test_a_boto3_option_out_of_range_is_refused_by_name(option: str, value: int) -> None:
+    with pytest.raises(ValueError, match=f"`{option}`"):
+        Boto3Config(**{option: value})
+
+
+def test_botocore_gets_exactly_the_four_settings() -> None:
+    given = Boto3Config(1, 2, 3, 0).to_botocore_config()
+    # botocore records what was set by its user here, and nothing else.
+    assert given._user_provided_options == {
+        "read_timeout": 1,
+        "connect_timeout": 2,
+        "max_pool_connections": 3,
+        "retries": {"max_attempts": 0},
+    }
+
+
+def test_configurations_cannot_be_changed() -> None:
+    for config in (RetryConfig(), Boto3Config(), AuthConfig(AuthenticationType.AUTO)):
+        with pytest.raises(AttributeError):
+            config.max_retries = 1  # type: ignore[union-attr,misc]  # that is the point
+
+
+@pytest.mark.parametrize("option", ["response_validation_retries", "response_validation_delay"])
+def test_a_negative_validation_option_is_refused_by_name(option: str) -> None:
+    with pytest.raises(ValueError, match=f"`{option}`"):
+        ResponseValidationConfig(accept, **{option: -1})
+
+
+def test_an_attempt_lasts_from_start_to_end() -> None:
+    start = datetime(2025, 1, 1, tzinfo=timezone.utc)
+    attempt = RequestAttempt("model", "eu-west-1", "direct", 1, start)
+    assert attempt.duration_ms is None
+    attempt.end_time = start + timedelta(milliseconds=1500)
+    assert attempt.duration_ms == 1500.0
+
+
+@pytest.mark.parametrize(
+    ("result", "as_dict"),
+    [
+        (ValidationResult(success=True), {"success": True}),
+        (
+            ValidationResult(success=False, error_message="", error_details={}),
+            {"success": False, "error_message": "", "error_details": {}},
+        ),
+    ],
+)
+def test_a_verdict_becomes_a_dict_and_comes_back(
+    result: ValidationResult, as_dict: dict[str, Any]
+) -> None:
+    assert result.to_dict() == as_dict
+    assert ValidationResult.from_dict(as_dict) == result
+
+
+def test_a_verdict_without_success_is_no_verdict() -> None:
+    with pytest.raises(KeyError):
+        ValidationResult.from_dict({})
+
+
+def test_there_is_one_response_class_under_both_paths() -> None:
+    assert llm_manager_structures.BedrockResponse is bedrock_response.BedrockResponse
+
+
+def test_importing_the_configuration_does_not_import_botocore() -> None:
+    code = (
+        "import sys, bestehorn_llmmanager.bedrock.models.llm_manager_structures;"
+        "assert not {'boto3', 'botocore', 'logging'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

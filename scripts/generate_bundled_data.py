@@ -193,7 +193,7 @@ def read_snapshot(path: Path) -> tuple[RawCatalogData, datetime]:
     content = path.read_bytes()
     snapshot = json.loads(gzip.decompress(content) if path.suffix == ".gz" else content)
     if not isinstance(snapshot, dict) or not isinstance(snapshot.get("regions"), dict):
-        raise ValueError(f"{path} is not a snapshot: it has no object `regions`")
+        raise ValueError(f"{path} is not a snapshot: it has no object `regions`")  # noqa: TRY004
     raw = RawCatalogData()
     for region, listings in sorted(snapshot["regions"].items()):
         raw.add_region_data(

@@ -15,7 +15,7 @@ from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
 
@@ -159,7 +159,9 @@ class BedrockAPIFetcher:
             thread_name_prefix="bedrock-catalog",
         )
         try:
-            under_way = [self._start(pool, region, deadline) for region in regions]
+            under_way = [
+                calls for region in regions if (calls := self._start(pool, region, deadline, raw))
+            ]
             wait(
                 [future for calls in under_way for future in calls.futures],
                 timeout=max(0.0, deadline - time.monotonic()),
@@ -170,8 +172,14 @@ class BedrockAPIFetcher:
             # A call that hangs ends by its own read timeout; nobody waits for it.
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _start(self, pool: ThreadPoolExecutor, region: str, deadline: float) -> _RegionCalls:
-        client = self._client(region, deadline)
+    def _start(
+        self, pool: ThreadPoolExecutor, region: str, deadline: float, raw: RawCatalogData
+    ) -> _RegionCalls | None:
+        try:
+            client = self._client(region, deadline)
+        except AuthenticationError as error:
+            raw.add_region_failure(region, error.message)
+            return None
         return _RegionCalls(
             region,
             client,
@@ -228,11 +236,10 @@ class BedrockAPIFetcher:
             )
             return
         calls.client.close()
-        errors = [error for future in calls.futures if (error := future.exception())]
-        if errors:
-            raw.add_region_failure(calls.region, str(errors[0]), kind=_kind(errors[0]))
-        else:
+        try:
             raw.add_region_data(calls.region, calls.models.result(), calls.profiles.result())
+        except APIFetchError as error:
+            raw.add_region_failure(calls.region, error.message, kind=_kind(error))
 
 
 def _all_regions() -> list[str]:
@@ -283,9 +290,15 @@ def _kind(error: BaseException) -> str:
     cause = error.__cause__ if isinstance(error, APIFetchError) else error
     if isinstance(cause, (ConnectTimeoutError, ReadTimeoutError, TimeoutError)):
         return "timeout"
-    if "NameResolutionError" in str(cause):  # urllib3's, which botocore quotes in its own
+    if _is_unknown_host(cause):
         return "no_endpoint"
     return _KINDS.get(_error_code(cause) if cause else "", "failed")
+
+
+def _is_unknown_host(error: BaseException | None) -> bool:
+    """Whether the region's endpoint has no address; botocore keeps urllib3's error beside its own."""
+    inner = getattr(error, "kwargs", {}).get("error")
+    return type(inner).__name__ in {"NameResolutionError", "gaierror"}
 
 
 def _log_outcome(raw: RawCatalogData, seconds: float) -> None:
@@ -303,12 +316,16 @@ def _log_outcome(raw: RawCatalogData, seconds: float) -> None:
 
 
 def _causes(raw: RawCatalogData) -> str:
-    by_reason: dict[str, list[str]] = {}
+    """Each different cause once, in the words of the first region that met it."""
+    by_cause: dict[str, list[str]] = {}
     for region, reason in raw.failed_regions.items():
-        by_reason.setdefault(reason, []).append(region)
-    return "; ".join(f"{_some(regions)}: {reason}" for reason, regions in by_reason.items())
+        cause = f"{raw.failure_kinds[region]} {reason.partition(':')[0]}"
+        by_cause.setdefault(cause, []).append(region)
+    return "; ".join(
+        f"{_some(regions)}: {raw.failed_regions[regions[0]]}" for regions in by_cause.values()
+    )
 
 
-def _some(regions: Iterable[str]) -> str:
+def _some(regions: Sequence[str]) -> str:
     first, *others = regions
     return f"{first} and {len(others)} more" if others else first

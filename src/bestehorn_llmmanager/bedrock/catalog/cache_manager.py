@@ -113,7 +113,7 @@ class CacheManager:
         for path in self._locations():
             try:
                 _write(path, text.encode())
-            except OSError as error:
+            except OSError as error:  # noqa: PERF203  (two rounds at the most)
                 refused.append(f"{path}: {error}")
                 continue
             if refused:

@@ -22,15 +22,10 @@ REGIONS = ["us-east-1", "us-west-2", "eu-central-1", "ap-northeast-1"]
 
 def main() -> None:
     with ExitStack() as stack:
-        if has_evidence_of_credentials(None):
-            print("Talking to AWS with the credentials of this environment.\n")
-        else:
-            from bestehorn_llmmanager.testing import LocalBedrock  # noqa: PLC0415
-
+        if not has_credentials():
             local = stack.enter_context(LocalBedrock(set_environment=True))
-            print(
-                f"No AWS credentials: using LocalBedrock at {local.url}; its answers are made up.\n"
-            )
+            print(f"No AWS credentials: using LocalBedrock at {local.url}.")
+            print("It knows the models, but its answers are made up.\n")
         catalog = BedrockModelCatalog(cache_mode=CacheMode.MEMORY, regions=REGIONS)
         show_source(catalog)
         show_table(catalog)

@@ -15,6 +15,7 @@ from bestehorn_llmmanager import BedrockModelCatalog, LLMManager
 from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
 from bestehorn_llmmanager.bedrock.catalog import CacheMode
 from bestehorn_llmmanager.bedrock.exceptions import AuthenticationError
+from bestehorn_llmmanager.testing import LocalBedrock
 
 MODELS = ["Nova Micro", "Nova Lite", "Claude Haiku 4.5", "Claude Sonnet 4.5", "gpt-oss-120b"]
 REGIONS = ["us-east-1", "us-west-2", "eu-central-1", "ap-northeast-1"]

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 CONTROL_PREFIX = "/_local/"
 _REGION_PREFIX = re.compile(r"/region/([a-z0-9-]+)(/.*)")
 _CREDENTIAL_SCOPE = re.compile(r"AWS4-\S+ .*?Credential=[^/]+/\d{8}/([^/]+)/")
-_NO_SIMPLE_ANSWER = {"hang", "reset"}
+_UNANSWERED = {"hang", "reset"}
 
 
 @dataclass(slots=True)
@@ -136,7 +136,7 @@ class Answering:
             trouble = self.faults.meet(call.operation_name, call.region, call.model_id)
             if trouble.fault and trouble.fault.kind == "error":
                 return _fault_answer(trouble.fault), trouble
-            if trouble.fault and trouble.fault.kind in _NO_SIMPLE_ANSWER:
+            if trouble.fault and trouble.fault.kind in _UNANSWERED:
                 return Answer(), trouble
             return self._answer_call(call), trouble
         except ServiceError as error:
@@ -224,7 +224,7 @@ class Answering:
         answer: Answer,
         fault: Fault | None,
     ) -> None:
-        unanswered = fault is not None and fault.kind in _NO_SIMPLE_ANSWER
+        unanswered = fault is not None and fault.kind in _UNANSWERED
         served = ServedRequest(
             operation=call.operation_name,
             region=call.region,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bestehorn_llmmanager.bedrock.catalog.bundled_loader import bundled_catalog
-from bestehorn_llmmanager.bedrock.catalog.naming import api_name
 from bestehorn_llmmanager.bedrock.models.model_details import ANY_REGION
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def _model_summary(
     summary = {
         "modelArn": _model_arn(region, model_id),
         "modelId": model_id,
-        "modelName": api_name(model),
+        "modelName": model.api_name,
         "providerName": model.provider,
         "inputModalities": model.input_modalities,
         "outputModalities": model.output_modalities,

@@ -93,7 +93,7 @@ class HttpConnection:
             return True
         self._socket.settimeout(seconds)
         try:
-            return self._socket.recv(1, socket.MSG_PEEK) != b""
+            return self._receive()
         except TimeoutError:
             return True
         except OSError:

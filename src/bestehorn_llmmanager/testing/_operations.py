@@ -144,8 +144,7 @@ def refuse_conversation(
 ) -> None:
     """Raise what the service would raise for this Converse or ConverseStream request.
 
-    Source of the sentences: boto/botocore#3525, langgenius/dify#12340, earendil-works/pi#3443,
-    aws-samples/amazon-bedrock-client-for-mac#112, archestra-ai/archestra#4220.
+    The sentences are the service's, as users of botocore, Dify and Amazon's own clients quote them.
     """
     model = catalogue.target(region, parameters["modelId"]).model
     if model is not None:

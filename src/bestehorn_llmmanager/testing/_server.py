@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from bestehorn_llmmanager.testing._http import HttpConnection
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
 HOST = "127.0.0.1"
@@ -22,8 +23,15 @@ _JOIN_SECONDS = 5.0
 class LoopbackServer:
     """Safe to share between threads; `_lock` guards the set of open connections."""
 
-    def __init__(self, serve: Callable[[HttpConnection], None], *, port: int = 0) -> None:
+    def __init__(
+        self,
+        serve: Callable[[HttpConnection], None],
+        *,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._serve = serve
+        self._tls = tls
         self._lock = threading.Lock()
         self._open: dict[HttpConnection, threading.Thread] = {}
         self._stopping = False
@@ -62,7 +70,7 @@ class LoopbackServer:
     def _accept(self) -> None:
         while True:
             try:
-                client, _address = self._listener.accept()
+                client = self._accept_one()
             except OSError:  # That client gave up, or there is no file descriptor left for it.
                 time.sleep(0.01)
                 continue
@@ -71,6 +79,13 @@ class LoopbackServer:
                     client.close()
                     return
                 self._start_thread(HttpConnection(client, next(self._numbers)))
+
+    def _accept_one(self) -> socket.socket:
+        client, _address = self._listener.accept()
+        if self._tls is None:
+            return client
+        # The handshake belongs to the connection's own thread: it happens on its first read.
+        return self._tls.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
 
     def _start_thread(self, connection: HttpConnection) -> None:
         thread = threading.Thread(

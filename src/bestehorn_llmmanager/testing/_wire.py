@@ -77,12 +77,14 @@ class Routes:
 @lru_cache(maxsize=1)
 def routes() -> Routes:
     """The served operations that the installed botocore knows; made once per process."""
-    from botocore.session import Session  # noqa: PLC0415 (100 ms that importing us must not cost)
+    # Not through a session, which would read, and trip over, the AWS configuration of the machine.
+    from botocore.loaders import create_loader  # noqa: PLC0415 (importing us must cost nothing)
+    from botocore.model import ServiceModel  # noqa: PLC0415
 
-    session = Session()
+    loader = create_loader()
     operations: list[Operation] = []
     for service, names in _SERVED.items():
-        model = session.get_service_model(service)
+        model = ServiceModel(loader.load_service_model(service, "service-2"), service)
         known = set(model.operation_names)
         operations += [
             _operation(service, model.operation_model(name)) for name in names if name in known

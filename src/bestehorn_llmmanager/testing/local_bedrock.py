@@ -19,6 +19,7 @@ from bestehorn_llmmanager.testing._server import HOST, LoopbackServer
 from bestehorn_llmmanager.testing._wire import event_problems, output_problems, routes
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Mapping
     from datetime import datetime
     from types import TracebackType
@@ -53,6 +54,9 @@ class LocalBedrock(Endpoint):
             takes away what would overrule it; leaving restores both.
         now: The clock that retires models; None: the system's.
         port: 0: any free one.
+        tls: A server's context, with its certificate loaded: `url` is then ``https``. Needed for
+            bearer keys, which botocore sends over nothing else; clients get the certificate as
+            `verify` or from ``AWS_CA_BUNDLE``.
     """
 
     def __init__(
@@ -65,11 +69,13 @@ class LocalBedrock(Endpoint):
         set_environment: bool = False,
         now: Callable[[], datetime] | None = None,
         port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         if latency < 0:
             raise ValueError(f"`latency` must not be negative, got {latency!r}")
         super().__init__()
         self._port = port
+        self._tls = tls
         self._server: LoopbackServer | None = None
         self._set_environment = set_environment
         self._replaced_environment: dict[str, str | None] = {}
@@ -112,7 +118,7 @@ class LocalBedrock(Endpoint):
     def start(self) -> Self:
         """Open the port and serve from threads of their own; does nothing when running."""
         if self._server is None:
-            self._server = LoopbackServer(self._answering.serve, port=self._port)
+            self._server = LoopbackServer(self._answering.serve, port=self._port, tls=self._tls)
         return self
 
     def stop(self) -> None:
@@ -125,7 +131,8 @@ class LocalBedrock(Endpoint):
     def url(self) -> str:
         if self._server is None:
             raise RuntimeError("LocalBedrock is not running: call `start()` or use it in a `with`")
-        return f"http://{HOST}:{self._server.port}"
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://{HOST}:{self._server.port}"
 
     def reply_with(
         self,

@@ -123,3 +123,20 @@ def client(bedrock: LocalBedrock, _clients: dict[tuple[str, str], Any]) -> Calla
         return _clients[service, region]
 
     return make
+
+
+@pytest.fixture
+def needs(client: Callable[..., Any]) -> Callable[..., None]:
+    """Skips the test where the installed botocore does not know a shape or its members."""
+
+    def skip_unless_known(service: str, shape: str, *members: str) -> None:
+        from botocore.model import NoShapeFoundError
+
+        try:
+            known = client(service).meta.service_model.shape_for(shape).members
+        except NoShapeFoundError:
+            known = {}
+        if not known or set(members) - set(known):
+            pytest.skip(f"The installed botocore does not know {shape} {members}")
+
+    return skip_unless_known

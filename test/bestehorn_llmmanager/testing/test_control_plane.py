@@ -24,7 +24,14 @@ def test_the_models_of_the_snapshot_are_listed(
     listed = client("bedrock").list_foundation_models()["modelSummaries"]
     expected = snapshot["regions"]["us-east-1"]["modelSummaries"]
     assert [model["modelArn"] for model in listed] == [model["modelArn"] for model in expected]
-    assert listed[4]["modelLifecycle"]["endOfLifeTime"].year == 2026
+
+
+def test_the_dates_of_a_model_arrive_as_dates(
+    client: Callable[..., Any], needs: Callable[..., None]
+) -> None:
+    needs("bedrock", "FoundationModelLifecycle", "endOfLifeTime")
+    jamba = client("bedrock").get_foundation_model(modelIdentifier="ai21.jamba-v1:0")
+    assert jamba["modelDetails"]["modelLifecycle"]["endOfLifeTime"].year == 2026
 
 
 @pytest.mark.parametrize(
@@ -65,8 +72,9 @@ def test_pages_together_are_the_whole_listing(client: Callable[..., Any]) -> Non
     ],
 )
 def test_a_listing_refuses_what_the_service_refuses(
-    client: Callable[..., Any], options: dict[str, Any], sentence: str
+    client: Callable[..., Any], needs: Callable[..., None], options: dict[str, Any], sentence: str
 ) -> None:
+    needs("bedrock", "ListInferenceProfilesRequest", *options)
     with pytest.raises(ClientError, match=f"ValidationException.*{sentence}"):
         client("bedrock").list_inference_profiles(**options)
 
@@ -108,8 +116,9 @@ def test_an_unknown_profile_is_not_found(client: Callable[..., Any], identifier:
 
 
 def test_a_registered_application_profile_names_its_model(
-    bedrock: LocalBedrock, client: Callable[..., Any]
+    bedrock: LocalBedrock, client: Callable[..., Any], needs: Callable[..., None]
 ) -> None:
+    needs("bedrock", "ListInferenceProfilesRequest", "typeEquals")
     arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc"
     control_plane = client("bedrock")
     control_plane.list_inference_profiles(typeEquals="APPLICATION")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bestehorn_llmmanager.bedrock.auth.credentials import (
     BEARER_TOKEN_VARIABLE,
     has_evidence_of_credentials,
-    may_ask_instance_metadata,
+    may_have_credentials,
 )
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import AuthenticationError
 from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
@@ -56,7 +56,7 @@ class AuthManager:
 
     def may_have_credentials(self) -> bool:
         """Whether it is worth asking AWS at all; neither imports boto3 nor sends anything."""
-        return has_evidence_of_credentials(self._auth_config) or may_ask_instance_metadata()
+        return may_have_credentials(self._auth_config)
 
     def get_session(self, region: str | None = None) -> Session:
         """A session with credentials, for `region` or the one of the `AuthConfig`.

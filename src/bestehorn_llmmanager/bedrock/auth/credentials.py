@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from bestehorn_llmmanager.bedrock.models.llm_manager_structures import AuthenticationType
-
 if TYPE_CHECKING:
     from bestehorn_llmmanager.bedrock.models.llm_manager_structures import AuthConfig
 
@@ -30,7 +28,7 @@ _FILES = (
 
 def has_evidence_of_credentials(auth_config: AuthConfig | None) -> bool:
     """Whether anything points at credentials: the configuration, a variable, or a file."""
-    if auth_config is not None and auth_config.auth_type is not AuthenticationType.AUTO:
+    if auth_config is not None and auth_config.auth_type.value != "auto":
         return True
     return any(os.environ.get(name) for name in _VARIABLES) or any(
         os.path.isfile(os.path.expanduser(os.environ.get(name) or default))  # noqa: PTH111, PTH113
@@ -38,6 +36,7 @@ def has_evidence_of_credentials(auth_config: AuthConfig | None) -> bool:
     )
 
 
-def may_ask_instance_metadata() -> bool:
-    """Whether botocore may look for credentials at the instance metadata service."""
-    return os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() != "true"
+def may_have_credentials(auth_config: AuthConfig | None) -> bool:
+    """Whether it is worth asking AWS: there is evidence, or this may be an EC2 instance."""
+    metadata_disabled = os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
+    return has_evidence_of_credentials(auth_config) or not metadata_disabled

@@ -8,7 +8,6 @@ import threading
 import time
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
 from bestehorn_llmmanager.bedrock.catalog.cache_manager import CacheManager
 from bestehorn_llmmanager.bedrock.catalog.catalog_loader import CatalogLoader
 from bestehorn_llmmanager.bedrock.catalog.name_resolver import ModelNameResolver
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
     from bestehorn_llmmanager.bedrock.models.access_method import ModelAccessInfo
     from bestehorn_llmmanager.bedrock.models.catalog_structures import (
         CatalogMetadata,
@@ -110,7 +110,7 @@ class BedrockModelCatalog:
         self._force_refresh = force_refresh
         self._cache = CacheManager(cache_mode, cache_directory, cache_max_age_hours)
         self._loader = CatalogLoader(
-            auth_manager=auth_manager or AuthManager(),
+            auth_manager=auth_manager,
             cache=self._cache,
             regions=_checked_regions(regions),
             timeout=timeout,

@@ -8,7 +8,6 @@ import logging
 import os
 import stat
 import time
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,9 @@ from bestehorn_llmmanager.bedrock.models.catalog_structures import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from dataclasses import replace
+else:
+    from bestehorn_llmmanager._dataclass import replace
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +115,7 @@ class CacheManager:
         for path in self._locations():
             try:
                 _write(path, text.encode())
-            except OSError as error:  # noqa: PERF203  (two rounds at the most)
+            except OSError as error:
                 refused.append(f"{path}: {error}")
                 continue
             if refused:

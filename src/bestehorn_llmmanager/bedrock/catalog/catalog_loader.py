@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from bestehorn_llmmanager.bedrock.auth.credentials import may_have_credentials
 from bestehorn_llmmanager.bedrock.catalog.bundled_loader import bundled_catalog, warn_of_age
-from bestehorn_llmmanager.bedrock.catalog.overlay import (
-    overlay,
-    regions_of,
-    restricted,
-    with_knowledge_of,
-)
+from bestehorn_llmmanager.bedrock.catalog.overlay import overlay, restricted, with_knowledge_of
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
     APIFetchError,
     AuthenticationError,
@@ -24,6 +19,7 @@ from bestehorn_llmmanager.bedrock.models.catalog_structures import CatalogSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from dataclasses import dataclass, replace
 
     from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
     from bestehorn_llmmanager.bedrock.catalog.cache_manager import CacheManager
@@ -31,6 +27,8 @@ if TYPE_CHECKING:
         RegionMetadata,
         UnifiedCatalog,
     )
+else:
+    from bestehorn_llmmanager._dataclass import dataclass, replace
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +49,8 @@ class CatalogLoader:
     Safe to share between threads.
 
     Attributes:
-        auth_manager: Gives control-plane clients.
+        auth_manager: Gives control-plane clients; None means one for boto3's own chain, made
+            (and imported) only on the way to a fetch.
         cache: Where fetched data is kept.
         regions: The regions that are needed; None means all. Only these are fetched; what the
             cache or the bundle knows of others is there, too.
@@ -61,7 +60,7 @@ class CatalogLoader:
         fallback_to_bundled: Whether the bundle may answer.
     """
 
-    auth_manager: AuthManager
+    auth_manager: AuthManager | None
     cache: CacheManager
     regions: tuple[str, ...] | None
     timeout: float
@@ -90,6 +89,12 @@ class CatalogLoader:
         if may_fetch:
             attempt.fetch()
         return attempt.result()
+
+    def may_have_credentials(self) -> bool:
+        """Whether it is worth asking AWS at all; sends nothing."""
+        if self.auth_manager is None:
+            return may_have_credentials(None)
+        return self.auth_manager.may_have_credentials()
 
 
 class _Attempt:
@@ -124,7 +129,7 @@ class _Attempt:
         loader = self._loader
         if self._wanted and not self._missing():
             return
-        if not loader.auth_manager.may_have_credentials():
+        if not loader.may_have_credentials():
             self._answers["API"] = "not asked: nothing points at AWS credentials"
             return
         with loader.cache.lock(loader.timeout) as held:
@@ -145,7 +150,7 @@ class _Attempt:
         return [r for r in self._wanted if r not in answered or not self._is_fresh(answered[r])]
 
     def _stored_regions(self) -> Mapping[str, RegionMetadata]:
-        return regions_of(self._stored) if self._stored else {}
+        return self._stored.regions_metadata if self._stored else {}
 
     def _is_fresh(self, retrieved: datetime) -> bool:
         if self._bypass_cache and retrieved.astimezone(timezone.utc) < self._started:
@@ -172,7 +177,7 @@ class _Attempt:
     def _to_store(self, fetched: UnifiedCatalog) -> UnifiedCatalog:
         """What AWS said, now and before of other regions; what failed for now is not kept."""
         stored = overlay(fetched, self._stored) if self._stored else fetched
-        answered = regions_of(stored)
+        answered = stored.regions_metadata
         refused = {r: f for r, f in sorted(self._failures.items()) if f.is_refusal}
         metadata = replace(
             stored.metadata,
@@ -193,7 +198,7 @@ class _Attempt:
     def result(self) -> UnifiedCatalog:
         """The best of everything, region by region."""
         catalog = self._from_aws()
-        covered = regions_of(catalog).keys() if catalog else set()
+        covered = catalog.regions_metadata.keys() if catalog else set()
         if self._loader.regions is not None or not self._wanted or set(self._wanted) - covered:
             catalog = self._over_bundle(catalog)
         if catalog is None:
@@ -220,7 +225,7 @@ class _Attempt:
 
     def _described(self, catalog: UnifiedCatalog) -> UnifiedCatalog:
         """Say of the whole what holds for the least certain of the regions asked for."""
-        regions = regions_of(catalog)
+        regions = catalog.regions_metadata
         asked = [region for region in self._wanted or regions if region in regions]
         usable = [region for region in asked if not self._is_refused(region)]
         entries = [regions[region] for region in usable or asked or regions]
@@ -260,21 +265,25 @@ def _all_regions() -> list[str]:
 
 
 def _fetched(loader: CatalogLoader, regions: Sequence[str]) -> UnifiedCatalog:
+    from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager  # noqa: PLC0415
     from bestehorn_llmmanager.bedrock.catalog.api_fetcher import BedrockAPIFetcher  # noqa: PLC0415
     from bestehorn_llmmanager.bedrock.catalog.transformer import CatalogTransformer  # noqa: PLC0415
 
     fetcher = BedrockAPIFetcher(
-        loader.auth_manager, loader.timeout, loader.max_workers, loader.max_retries
+        loader.auth_manager or AuthManager(),
+        loader.timeout,
+        loader.max_workers,
+        loader.max_retries,
     )
     return CatalogTransformer().transform_api_data(fetcher.fetch_all_data(regions))
 
 
 def _without_older(upper: UnifiedCatalog, lower: UnifiedCatalog) -> UnifiedCatalog:
     """Drop from `upper` the regions of which `lower` knows something newer."""
-    below = regions_of(lower)
+    below = lower.regions_metadata
     newer = [
         region
-        for region, entry in regions_of(upper).items()
+        for region, entry in upper.regions_metadata.items()
         if region not in below or _time(entry) >= _time(below[region])
     ]
     return restricted(upper, newer)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from bestehorn_llmmanager.bedrock.catalog.name_normalizer import normalize_model_name
-from bestehorn_llmmanager.bedrock.catalog.naming import api_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -181,11 +180,11 @@ class ModelNameResolver:
         config = self._alias_config()
         yield "exact", list(models.items())
         yield "alias", list(self._exact.items())
-        yield "alias", [(f"{m.provider} {api_name(m)}", m) for m in models.values()]
+        yield "alias", [(f"{m.provider} {m.api_name}", m) for m in models.values()]
         former = [(old, m) for m in models.values() for old in m.former_names]
         if config.include_legacy_mappings:
             yield "legacy", former
-        yield "alias", [(a, m) for m in models.values() for a in aliases_of(api_name(m), config)]
+        yield "alias", [(a, m) for m in models.values() for a in aliases_of(m.api_name, config)]
         if config.include_legacy_mappings:
             yield "alias", [(alias, m) for old, m in former for alias in aliases_of(old, config)]
         yield (

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from dataclasses import replace
 
     from bestehorn_llmmanager.bedrock.models.unified_structures import UnifiedModelInfo
+else:
+    from bestehorn_llmmanager._dataclass import replace
 
 _NUMBER = re.compile(r"(\d+)")
 
@@ -23,7 +25,7 @@ def by_unique_name(models: Iterable[UnifiedModelInfo]) -> dict[str, UnifiedModel
     """
     groups: dict[str, list[UnifiedModelInfo]] = defaultdict(list)
     for model in models:
-        groups[api_name(model)].append(model)
+        groups[model.api_name].append(model)
     named: dict[str, UnifiedModelInfo] = {}
     for name, group in groups.items():
         newest, *others = sorted(group, key=_age_key, reverse=True)
@@ -32,11 +34,6 @@ def by_unique_name(models: Iterable[UnifiedModelInfo]) -> dict[str, UnifiedModel
             own_name = f"{name} ({model.model_id})"
             named[own_name] = _renamed(model, own_name)
     return dict(sorted(named.items(), key=lambda item: (item[0].casefold(), item[0])))
-
-
-def api_name(model: UnifiedModelInfo) -> str:
-    """The name without the model id that `by_unique_name` may have added."""
-    return model.model_name.removesuffix(f" ({model.model_id})")
 
 
 def _renamed(model: UnifiedModelInfo, name: str) -> UnifiedModelInfo:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bestehorn_llmmanager.bedrock.catalog.naming import by_unique_name
-from bestehorn_llmmanager.bedrock.models.catalog_structures import RegionMetadata
 from bestehorn_llmmanager.bedrock.models.region_access import RegionAccess
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from dataclasses import replace
 
     from bestehorn_llmmanager.bedrock.models.access_method import ModelAccessInfo
     from bestehorn_llmmanager.bedrock.models.catalog_structures import UnifiedCatalog
@@ -21,15 +20,8 @@ if TYPE_CHECKING:
         NotCallableModel,
     )
     from bestehorn_llmmanager.bedrock.models.unified_structures import UnifiedModelInfo
-
-
-def regions_of(catalog: UnifiedCatalog) -> Mapping[str, RegionMetadata]:
-    """Region to source and time; 0.9.0's catalogues have one time for all."""
-    metadata = catalog.metadata
-    return metadata.regions_metadata or {
-        region: RegionMetadata(metadata.source, metadata.retrieval_timestamp)
-        for region in metadata.api_regions_queried
-    }
+else:
+    from bestehorn_llmmanager._dataclass import replace
 
 
 def overlay(upper: UnifiedCatalog, lower: UnifiedCatalog) -> UnifiedCatalog:
@@ -38,12 +30,12 @@ def overlay(upper: UnifiedCatalog, lower: UnifiedCatalog) -> UnifiedCatalog:
     Limits, prices and former names, which belong to a model and not to a region, are taken from
     `lower` where `upper` has none. The metadata are `upper`'s, with the regions of both.
     """
-    kept = regions_of(lower).keys() - regions_of(upper).keys()
+    kept = lower.regions_metadata.keys() - upper.regions_metadata.keys()
     below = _by_id(lower)
     models = [_combined(model, below.pop(key, None), kept) for key, model in _by_id(upper).items()]
     models += [part for model in below.values() if (part := only_in(model, kept))]
     named = by_unique_name(models)
-    regions = {**regions_of(lower), **regions_of(upper)}
+    regions = {**lower.regions_metadata, **upper.regions_metadata}
     return replace(
         upper,
         models=named,
@@ -70,7 +62,7 @@ def with_knowledge_of(catalog: UnifiedCatalog, other: UnifiedCatalog) -> Unified
 
 def restricted(catalog: UnifiedCatalog, regions: Collection[str]) -> UnifiedCatalog:
     """The catalogue as if only `regions` were known."""
-    known = regions_of(catalog)
+    known = catalog.regions_metadata
     if known.keys() <= set(regions):
         return catalog
     parts = (only_in(model, regions) for model in catalog.models.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +12,11 @@ from bestehorn_llmmanager.bedrock.models.unified_structures import UnifiedModelI
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from dataclasses import dataclass, field
     from datetime import datetime
     from typing import TypeAlias
+else:
+    from bestehorn_llmmanager._dataclass import dataclass, field
 
 ModelName: TypeAlias = str
 CatalogDict: TypeAlias = dict[str, Any]
@@ -198,6 +200,15 @@ class UnifiedCatalog:
     def model_count(self) -> int:
         """Number of callable models."""
         return len(self.models)
+
+    @property
+    def regions_metadata(self) -> Mapping[str, RegionMetadata]:
+        """Region to source and time; 0.9.0's catalogues have one time for all."""
+        metadata = self.metadata
+        return metadata.regions_metadata or {
+            region: RegionMetadata(metadata.source, metadata.retrieval_timestamp)
+            for region in metadata.api_regions_queried
+        }
 
     def get_model(self, name: str) -> UnifiedModelInfo | None:
         """The model of exactly this canonical name, or None."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from bestehorn_llmmanager.bedrock.models import reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from dataclasses import dataclass, field
     from datetime import datetime
+else:
+    from bestehorn_llmmanager._dataclass import dataclass, field
 
 ANY_REGION = "*"
 """Stands for the region-less ARN of a global profile: any commercial region."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bestehorn_llmmanager._lazy import lazy_names
@@ -18,9 +17,12 @@ from bestehorn_llmmanager.bedrock.models.region_access import RegionAccess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from dataclasses import dataclass, field
     from typing import TypeAlias
 
     from bestehorn_llmmanager._legacy.unified_model_catalog import UnifiedModelCatalog
+else:
+    from bestehorn_llmmanager._dataclass import dataclass, field
 
 __all__ = [
     "UnifiedCatalogDict",
@@ -98,6 +100,11 @@ class UnifiedModelInfo:
             raise ValueError(f"Model {self.model_name!r} needs a provider, got a blank one")
         if not self.region_access:
             raise ValueError(f"Model {self.model_name!r} needs at least one region")
+
+    @property
+    def api_name(self) -> str:
+        """The API's `modelName`: the name without the id that may have made it unique."""
+        return self.model_name.removesuffix(f" ({self.model_id})")
 
     def get_supported_regions(self) -> list[str]:
         """Regions in which it can be called in any way, sorted."""

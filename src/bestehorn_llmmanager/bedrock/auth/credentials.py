@@ -31,7 +31,7 @@ def has_evidence_of_credentials(auth_config: AuthConfig | None) -> bool:
     if auth_config is not None and auth_config.auth_type.value != "auto":
         return True
     return any(os.environ.get(name) for name in _VARIABLES) or any(
-        os.path.isfile(os.path.expanduser(os.environ.get(name) or default))  # noqa: PTH111, PTH113
+        os.path.isfile(os.path.expanduser(os.environ.get(name) or default))
         for name, default in _FILES
     )
 

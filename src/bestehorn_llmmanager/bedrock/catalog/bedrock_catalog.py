@@ -6,7 +6,7 @@ import logging
 import math
 import threading
 import time
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from bestehorn_llmmanager.bedrock.catalog.cache_manager import CacheManager
 from bestehorn_llmmanager.bedrock.catalog.catalog_loader import CatalogLoader
@@ -19,6 +19,7 @@ from bestehorn_llmmanager.bedrock.models.catalog_structures import CacheMode
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
+    from dataclasses import dataclass
     from pathlib import Path
 
     from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
         UnifiedCatalog,
     )
     from bestehorn_llmmanager.bedrock.models.unified_structures import UnifiedModelInfo
+else:
+    from bestehorn_llmmanager._dataclass import dataclass
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +44,8 @@ _WHY_NOT_CALLABLE = {
 }
 
 
-class _Loaded(NamedTuple):
+@dataclass(frozen=True)
+class _Loaded:
     catalog: UnifiedCatalog
     resolver: ModelNameResolver
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import os
 from datetime import datetime, timezone
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bestehorn_llmmanager.bedrock
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import BundledDataError
 from bestehorn_llmmanager.bedrock.models.catalog_paths import CatalogFilePaths
 from bestehorn_llmmanager.bedrock.models.catalog_structures import UnifiedCatalog
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +30,9 @@ class BundledDataLoader:
     @staticmethod
     def get_bundled_data_path() -> Path:
         """Where the bundled file lies; in a zip, a path that does not exist on disk."""
-        package_file = bestehorn_llmmanager.bedrock.__file__
-        return Path(package_file).parent / _FOLDER / _NAME
+        from pathlib import Path  # noqa: PLC0415
+
+        return Path(_bundle_path())
 
     @staticmethod
     def load_bundled_catalog() -> UnifiedCatalog:
@@ -83,9 +87,14 @@ def read_bundle() -> dict[str, Any]:
     return data
 
 
+def _bundle_path() -> str:
+    return os.path.join(os.path.dirname(bestehorn_llmmanager.bedrock.__file__), _FOLDER, _NAME)
+
+
 def _read_bytes() -> bytes:
     try:
-        return BundledDataLoader.get_bundled_data_path().read_bytes()
+        with open(_bundle_path(), "rb") as file:
+            return file.read()
     except (FileNotFoundError, NotADirectoryError):
         # The package is in a zip. Importing `resources` costs more than reading the file, so
         # the usual case goes without it.

@@ -9,11 +9,14 @@ import os
 import stat
 import time
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bestehorn_llmmanager._version import __version__
-from bestehorn_llmmanager.bedrock.models.catalog_paths import CatalogFilePaths
+from bestehorn_llmmanager.bedrock.models.catalog_paths import (
+    FALLBACK_CACHE_DIRECTORY,
+    CatalogFilePaths,
+    default_cache_directory,
+)
 from bestehorn_llmmanager.bedrock.models.catalog_structures import (
     CacheMode,
     CatalogSource,
@@ -23,6 +26,7 @@ from bestehorn_llmmanager.bedrock.models.catalog_structures import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from dataclasses import replace
+    from pathlib import Path
 else:
     from bestehorn_llmmanager._dataclass import replace
 
@@ -33,6 +37,7 @@ MAX_FILE_BYTES = 64 * 1024 * 1024
 
 _CLOCK_TOLERANCE = timedelta(minutes=1)
 _ABANDONED_AFTER_SECONDS = 600
+_TEMPORARY = ".tmp"
 
 
 class CacheManager:
@@ -64,7 +69,7 @@ class CacheManager:
         if not max_age_hours > 0:
             raise ValueError(f"`max_age_hours` must be positive, got {max_age_hours!r}")
         self._mode = mode
-        self._directory = None if directory is None else Path(directory)
+        self._directory = None if directory is None else os.fspath(directory)
         self._max_age_hours = max_age_hours
         self._memory: UnifiedCatalog | None = None
 
@@ -76,7 +81,7 @@ class CacheManager:
     @property
     def cache_file_path(self) -> Path | None:
         """The file that is tried first; None unless the mode is `FILE`."""
-        return self._locations()[0] if self._mode is CacheMode.FILE else None
+        return _path(self._locations()[0]) if self._mode is CacheMode.FILE else None
 
     def load_cache(self) -> UnifiedCatalog | None:
         """The stored catalogue if it is valid: right version, not too old, not from the future.
@@ -122,7 +127,7 @@ class CacheManager:
                 logger.warning(
                     "path=%s refused=%s | catalogue cached in the fall-back", path, refused
                 )
-            return path
+            return _path(path)
         logger.warning(
             "refused=%s | the catalogue cannot be cached; give a writable `cache_directory`, "
             "or use `CacheMode.MEMORY`",
@@ -132,8 +137,8 @@ class CacheManager:
 
     def is_cache_valid(self) -> bool:
         """Whether the memory, or the file that is tried first, has a valid catalogue."""
-        first = self.cache_file_path
-        catalog = _read(first) if first else self._memory
+        in_file = self._mode is CacheMode.FILE
+        catalog = _read(self._locations()[0]) if in_file else self._memory
         return catalog is not None and self.is_fresh(catalog.metadata.retrieval_timestamp)
 
     def is_fresh(self, retrieved: datetime, now: datetime | None = None) -> bool:
@@ -152,7 +157,9 @@ class CacheManager:
             return
         for path in self._locations():
             try:
-                path.unlink(missing_ok=True)
+                os.unlink(path)
+            except (FileNotFoundError, NotADirectoryError):
+                pass
             except OSError as error:
                 logger.warning("path=%s error=%s | cached catalogue not deleted", path, error)
 
@@ -195,21 +202,28 @@ class CacheManager:
 
         for path in self._locations():
             try:
-                _prepare_directory(path.parent)
+                _prepare_directory(os.path.dirname(path))
             except OSError:
                 continue
-            if os.access(path.parent, os.W_OK):
+            if os.access(os.path.dirname(path), os.W_OK):
                 return filelock.FileLock(f"{path}.lock", mode=0o600, thread_local=False)
         return None
 
-    def _locations(self) -> list[Path]:
-        if self._directory is None:
-            return CatalogFilePaths.get_all_cache_locations()
-        name = CatalogFilePaths.CACHE_FILENAME
-        return [self._directory / name, CatalogFilePaths.get_fallback_cache_directory() / name]
+    def _locations(self) -> list[str]:
+        first = self._directory or default_cache_directory()
+        directories = dict.fromkeys((first, FALLBACK_CACHE_DIRECTORY))
+        return [
+            os.path.join(directory, CatalogFilePaths.CACHE_FILENAME) for directory in directories
+        ]
 
 
-def _read(path: Path) -> UnifiedCatalog | None:
+def _path(text: str) -> Path:
+    from pathlib import Path  # noqa: PLC0415  (3 ms that a cold start without cache saves)
+
+    return Path(text)
+
+
+def _read(path: str) -> UnifiedCatalog | None:
     """The catalogue of the file; None, and at most one WARNING, if there is none to trust."""
     try:
         content = _read_trusted(path)
@@ -226,7 +240,7 @@ def _read(path: Path) -> UnifiedCatalog | None:
         return None
 
 
-def _read_trusted(path: Path) -> bytes:
+def _read_trusted(path: str) -> bytes:
     """The bytes of a regular file that only its owner, who is this user or root, can write."""
     # O_NONBLOCK: a pipe planted under our name must not hang the program.
     descriptor = os.open(
@@ -262,11 +276,11 @@ def _compatibility(version: str) -> list[str]:
     return version.split(".")[:2]
 
 
-def _as_cached(catalog: UnifiedCatalog, path: Path) -> UnifiedCatalog:
+def _as_cached(catalog: UnifiedCatalog, path: str) -> UnifiedCatalog:
     metadata = replace(
         catalog.metadata,
         source=CatalogSource.CACHE,
-        cache_file_path=path,
+        cache_file_path=_path(path),
         regions_metadata={
             region: replace(entry, source=CatalogSource.CACHE)
             for region, entry in catalog.metadata.regions_metadata.items()
@@ -275,35 +289,52 @@ def _as_cached(catalog: UnifiedCatalog, path: Path) -> UnifiedCatalog:
     return replace(catalog, metadata=metadata)
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: str, content: bytes) -> None:
     """Replace the file in one move: a reader sees the old one or the new one, never a part."""
-    _prepare_directory(path.parent)
+    _prepare_directory(os.path.dirname(path))
     _remove_abandoned(path)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}-{time.monotonic_ns()}.tmp")
+    temporary = f"{path}.{os.getpid()}-{time.monotonic_ns()}{_TEMPORARY}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = os.open(temporary, flags, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-        temporary.replace(path)
+        os.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
         raise
 
 
-def _prepare_directory(directory: Path) -> None:
+def _prepare_directory(directory: str) -> None:
     """Make the directory if needed; refuse the shared one if another user has taken its name."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if directory == CatalogFilePaths.get_fallback_cache_directory():
-        status = directory.lstat()
+    _make_directory(directory)
+    if directory == FALLBACK_CACHE_DIRECTORY:
+        status = os.lstat(directory)
         if not stat.S_ISDIR(status.st_mode):
             raise OSError(f"{directory} is not a directory of its own")
         _refuse_foreign(status, writable_by_others=stat.S_IWOTH | stat.S_IWGRP)
 
 
-def _remove_abandoned(path: Path) -> None:
+def _make_directory(directory: str) -> None:
+    """Make it with all that lead to it, each for this user alone (`makedirs` opens the latter)."""
+    if os.path.isdir(directory):
+        return
+    parent = os.path.dirname(directory)
+    if parent != directory:
+        _make_directory(parent)
+    try:
+        os.mkdir(directory, 0o700)
+    except FileExistsError:
+        if not os.path.isdir(directory):
+            raise
+
+
+def _remove_abandoned(path: str) -> None:
     """Delete what writers that were killed have left behind."""
+    directory, name = os.path.split(path)
     with contextlib.suppress(OSError):
-        for leftover in path.parent.glob(f"{path.name}.*.tmp"):
-            if time.time() - leftover.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
-                leftover.unlink()
+        for entry in os.scandir(directory):
+            ours = entry.name.startswith(f"{name}.") and entry.name.endswith(_TEMPORARY)
+            if ours and time.time() - entry.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
+                os.unlink(entry.path)

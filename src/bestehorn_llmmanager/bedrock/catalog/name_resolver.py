@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from bestehorn_llmmanager.bedrock.catalog.name_normalizer import normalize_model_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from dataclasses import dataclass
 
     from bestehorn_llmmanager.bedrock.catalog.name_resolution_structures import (
         AliasGenerationConfig,
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from bestehorn_llmmanager.bedrock.models.catalog_structures import UnifiedCatalog
     from bestehorn_llmmanager.bedrock.models.model_details import NotCallableModel
     from bestehorn_llmmanager.bedrock.models.unified_structures import UnifiedModelInfo
+else:
+    from bestehorn_llmmanager._dataclass import dataclass
 
 _CATALOGUED_ARN_KINDS = (":foundation-model", ":inference-profile")
 
@@ -27,7 +30,8 @@ _WORTH_SUGGESTING_FOR_SHORT_INPUT = 0.2
 _SHORT_INPUT = 5
 
 
-class _Meaning(NamedTuple):
+@dataclass(frozen=True)
+class _Meaning:
     """What a name can mean: one model, or several where it is ambiguous."""
 
     match_type: str

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+else:
+    from bestehorn_llmmanager._dataclass import dataclass
 
 _PARTS = 6
 
 
-class BedrockArn(NamedTuple):
+@dataclass(frozen=True)
+class BedrockArn:
     """``arn:<partition>:bedrock:<region>:<account>:<kind>/<resource_id>``.
 
     Attributes:

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+FALLBACK_CACHE_DIRECTORY = "/tmp/bestehorn-llmmanager-cache"  # noqa: S108  (its owner is checked)
+
+
 class CatalogFilePaths:
     """Names and places of the cache file and of the bundled catalogue.
 
@@ -29,18 +32,7 @@ class CatalogFilePaths:
         ``~\.bestehorn-llmmanager\cache``. Elsewhere: ``$XDG_CACHE_HOME/bestehorn-llmmanager``,
         else ``~/.cache/bestehorn-llmmanager``. A user without a home gets the fallback.
         """
-        from pathlib import Path  # noqa: PLC0415  (cold starts without a cache do not pay for it)
-
-        windows = sys.platform == "win32"
-        base = os.environ.get("LOCALAPPDATA" if windows else "XDG_CACHE_HOME")
-        below_base = "bestehorn-llmmanager/cache" if windows else "bestehorn-llmmanager"
-        below_home = ".bestehorn-llmmanager/cache" if windows else ".cache/bestehorn-llmmanager"
-        if base:
-            return Path(base) / below_base
-        home = os.path.expanduser("~")  # noqa: PTH111  (`Path.home` raises where there is none)
-        if home == "~":
-            return CatalogFilePaths.get_fallback_cache_directory()
-        return Path(home) / below_home
+        return _path(default_cache_directory())
 
     @staticmethod
     def get_default_cache_file_path() -> Path:
@@ -50,13 +42,30 @@ class CatalogFilePaths:
     @staticmethod
     def get_fallback_cache_directory() -> Path:
         """Where the cache goes if the first place cannot be written, as on AWS Lambda."""
-        from pathlib import Path  # noqa: PLC0415
-
-        return Path("/tmp/bestehorn-llmmanager-cache")  # noqa: S108  (the cache checks its owner)
+        return _path(FALLBACK_CACHE_DIRECTORY)
 
     @staticmethod
     def get_all_cache_locations() -> list[Path]:
         """The directories in the order in which they are tried, each once."""
-        default = CatalogFilePaths.get_default_cache_directory()
-        fallback = CatalogFilePaths.get_fallback_cache_directory()
-        return [default] if default == fallback else [default, fallback]
+        directories = (default_cache_directory(), FALLBACK_CACHE_DIRECTORY)
+        return [_path(directory) for directory in dict.fromkeys(directories)]
+
+
+def default_cache_directory() -> str:
+    """`CatalogFilePaths.get_default_cache_directory` as text, for where `pathlib` costs too much."""
+    windows = sys.platform == "win32"
+    base = os.environ.get("LOCALAPPDATA" if windows else "XDG_CACHE_HOME")
+    if base:
+        return os.path.join(base, "bestehorn-llmmanager", *(("cache",) if windows else ()))
+    home = os.path.expanduser("~")
+    if home == "~":
+        return FALLBACK_CACHE_DIRECTORY
+    if windows:
+        return os.path.join(home, ".bestehorn-llmmanager", "cache")
+    return os.path.join(home, ".cache", "bestehorn-llmmanager")
+
+
+def _path(text: str) -> Path:
+    from pathlib import Path  # noqa: PLC0415
+
+    return Path(text)

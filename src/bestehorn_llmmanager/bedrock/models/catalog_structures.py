@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bestehorn_llmmanager.bedrock.models import reading
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from dataclasses import dataclass, field
     from datetime import datetime
+    from pathlib import Path
     from typing import TypeAlias
 else:
     from bestehorn_llmmanager._dataclass import dataclass, field
@@ -168,7 +168,7 @@ class CatalogMetadata:
             retrieval_timestamp=reading.time(data, "retrieval_timestamp"),
             api_regions_queried=reading.texts(data, "api_regions_queried"),
             bundled_data_version=reading.optional(data, "bundled_data_version", str),
-            cache_file_path=Path(path) if path else None,
+            cache_file_path=_path(path) if path else None,
             regions_metadata={
                 region: RegionMetadata.from_dict(reading.mapping(entry, "A region's metadata"))
                 for region, entry in _entries(data, "regions_metadata")
@@ -273,6 +273,12 @@ class UnifiedCatalog:
                 for key, entry in _entries(data, "not_callable")
             },
         )
+
+
+def _path(text: str) -> Path:
+    from pathlib import Path  # noqa: PLC0415  (3 ms that a cold start without cache saves)
+
+    return Path(text)
 
 
 def _entries(data: Mapping[str, Any], key: str) -> Iterable[tuple[str, Any]]:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bestehorn_llmmanager.bedrock.models.access_method import ModelAccessInfo
@@ -103,6 +103,9 @@ WRITTEN_BY_0_9_0: dict[str, Any] = {
         },
     },
 }
+
+# Whole models are costly to make; half the usual number finds as much.
+few = settings(max_examples=50)
 
 words = st.text(min_size=1, max_size=8).filter(str.strip)
 regions = st.sampled_from(REGIONS)
@@ -306,16 +309,19 @@ def test_a_model_needs_name_provider_and_region(change: dict[str, Any], sentence
 # JSON
 
 
+@few
 @given(models())
 def test_a_model_survives_json(model: UnifiedModelInfo) -> None:
     assert UnifiedModelInfo.from_dict(json.loads(json.dumps(model.to_dict()))) == model
 
 
+@few
 @given(models())
 def test_a_model_survives_its_record(model: UnifiedModelInfo) -> None:
     assert UnifiedModelInfo.from_dict(json.loads(json.dumps(model.to_record()))) == model
 
 
+@few
 @given(models(derived=True))
 def test_a_record_leaves_out_what_can_be_derived(model: UnifiedModelInfo) -> None:
     record = model.to_record()
@@ -486,6 +492,7 @@ def test_facts_of_a_later_version_are_left_out() -> None:
 # Access per region
 
 
+@few
 @given(models(derived=True), st.randoms())
 def test_derived_access_behaves_like_the_equal_dict(model: UnifiedModelInfo, random: Any) -> None:
     access = model.region_access
@@ -507,6 +514,7 @@ def test_derived_access_behaves_like_the_equal_dict(model: UnifiedModelInfo, ran
     assert all(info.region == region for region, info in access.items())
 
 
+@few
 @given(models(derived=True))
 def test_derived_access_survives_pickling_and_copying(model: UnifiedModelInfo) -> None:
     assert pickle.loads(pickle.dumps(model)) == model

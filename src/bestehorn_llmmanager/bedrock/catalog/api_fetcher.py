@@ -210,8 +210,7 @@ class BedrockAPIFetcher:
             APIThrottleError: Still throttled after the last try.
             APIFetchError: Refused or unreachable; `__cause__` is botocore's error.
         """
-        answer = _call(client.list_foundation_models, region)
-        return list(answer.get("modelSummaries") or ())
+        return list(_listed(_call(client.list_foundation_models, region), "modelSummaries", region))
 
     def _fetch_inference_profiles(self, client: Any, region: str) -> list[dict[str, Any]]:
         """All system-defined `inferenceProfileSummaries`, through all pages.
@@ -224,7 +223,7 @@ class BedrockAPIFetcher:
         profiles: list[dict[str, Any]] = []
         while True:
             answer = _call(client.list_inference_profiles, region, **arguments)
-            profiles += answer.get("inferenceProfileSummaries") or ()
+            profiles += _listed(answer, "inferenceProfileSummaries", region)
             if not answer.get("nextToken"):
                 return profiles
             arguments["nextToken"] = answer["nextToken"]
@@ -262,15 +261,19 @@ def _call(operation: Callable[..., Any], region: str, **arguments: Any) -> dict[
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     try:
-        answer = operation(**arguments)
+        answer: dict[str, Any] = operation(**arguments)
     except (ClientError, BotoCoreError, TimeoutError) as error:
         kind = APIThrottleError if _kind(error) == "throttled" else APIFetchError
         raise kind(_reason(error), region=region) from error
-    if not isinstance(answer, dict):
-        raise APIFetchError(
-            f"the answer is a {type(answer).__name__}, not an object", region=region
-        )
     return answer
+
+
+def _listed(answer: dict[str, Any], member: str, region: str) -> list[dict[str, Any]]:
+    """The list of an answer. botocore turns a body that is no JSON into an answer without members."""
+    listed = answer.get(member)
+    if not isinstance(listed, list):
+        raise APIFetchError(f"the answer has no list `{member}`", region=region)
+    return listed
 
 
 def _reason(error: Exception) -> str:

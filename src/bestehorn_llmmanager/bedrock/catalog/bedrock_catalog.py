@@ -331,7 +331,11 @@ class BedrockModelCatalog:
 
     def _refresh_in_background(self) -> None:
         def refresh() -> None:
-            catalog = self._loader.load(bypass_cache=self._force_refresh)
+            try:
+                catalog = self._loader.load(bypass_cache=self._force_refresh)
+            except Exception as error:  # noqa: BLE001  (the program goes on with what it has)
+                logger.warning("error=%r | the catalogue was not refreshed", error)
+                return
             self._loaded = _Loaded(catalog, ModelNameResolver(catalog))
 
         threading.Thread(target=refresh, name="bedrock-catalog-refresh", daemon=True).start()

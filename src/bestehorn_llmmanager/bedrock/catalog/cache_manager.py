@@ -156,12 +156,7 @@ class CacheManager:
         if self._mode is not CacheMode.FILE:
             return
         for path in self._locations():
-            try:
-                os.unlink(path)
-            except (FileNotFoundError, NotADirectoryError):
-                pass
-            except OSError as error:
-                logger.warning("path=%s error=%s | cached catalogue not deleted", path, error)
+            _delete(path)
 
     @contextlib.contextmanager
     def lock(self, timeout: float) -> Iterator[bool]:
@@ -304,6 +299,15 @@ def _write(path: str, content: bytes) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def _delete(path: str) -> None:
+    try:
+        os.unlink(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        logger.warning("path=%s error=%s | cached catalogue not deleted", path, error)
 
 
 def _prepare_directory(directory: str) -> None:

@@ -135,7 +135,7 @@ class _Attempt:
         with loader.cache.lock(loader.timeout) as held:
             # Whoever held the lock before may have fetched what is missing here.
             self._stored = loader.cache.load_stored() or self._stored
-            self._wanted = self._locally_wanted() or _all_regions()
+            self._wanted = list(loader.regions or _all_regions())
             missing = self._missing()
             if missing and held:
                 self._fetch(missing)
@@ -163,6 +163,10 @@ class _Attempt:
         except (APIFetchError, AuthenticationError) as error:
             self._answers["API"] = error.message
             logger.warning("regions=%d error=%s | no live model catalogue", len(regions), error)
+            return
+        if not fetched.models:
+            self._answers["API"] = "listed no model that can be called"
+            logger.warning("regions=%d | AWS listed no models; nothing kept", len(regions))
             return
         try:
             fetched = with_knowledge_of(fetched, bundled_catalog())
@@ -229,6 +233,8 @@ class _Attempt:
         asked = [region for region in self._wanted or regions if region in regions]
         usable = [region for region in asked if not self._is_refused(region)]
         entries = [regions[region] for region in usable or asked or regions]
+        if not entries:  # made by hand, without regions
+            return catalog
         source = max((entry.source for entry in entries), key=_CERTAINTY.index)
         if source is CatalogSource.BUNDLED:
             warn_of_age(bundled_catalog())

@@ -233,17 +233,18 @@ def _identifiers(
     """Everything that stands for exactly one model, names last: they win."""
     models = list(models)
     for _, model in models:
-        if model.model_id:
-            yield model.model_id, model
-        for profile in model.profiles or ():
-            yield profile.profile_id, model
-        for variant in model.context_variants or ():
-            yield variant.model_id, model
-        if not model.profiles:
-            # Data of 0.9.0 knows the profiles only region by region.
-            for profile_id in () if model.inference_types else model.get_inference_profiles():
-                yield profile_id, model
+        variants = [variant.model_id for variant in model.context_variants]
+        for identifier in (model.model_id, *_profile_ids(model), *variants):
+            if identifier:
+                yield identifier, model
     yield from models
+
+
+def _profile_ids(model: UnifiedModelInfo) -> list[str]:
+    if model.profiles or model.inference_types:
+        return [profile.profile_id for profile in model.profiles]
+    # Data of 0.9.0 names the profiles only region by region.
+    return model.get_inference_profiles()
 
 
 def _meanings(

@@ -16,12 +16,9 @@ This `RequestValidationError` is not the one of `llm_manager_exceptions`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import LLMManagerError
-
-if TYPE_CHECKING:
-    from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
 
 
 class ParallelProcessingError(LLMManagerError):
@@ -37,7 +34,7 @@ class RequestIdCollisionError(ParallelProcessingError):
 
     def __init__(
         self,
-        duplicated_ids: dict[str, list[BedrockConverseRequest]],
+        duplicated_ids: dict[str, list[Any]],
         details: dict[str, Any] | None = None,
     ) -> None:
         self.duplicated_ids = duplicated_ids
@@ -52,7 +49,7 @@ class RequestIdCollisionError(ParallelProcessingError):
         )
         super().__init__(f"Request ids must be unique within a batch, shared: {shared}", details)
 
-    def get_duplicated_ids(self) -> dict[str, list[BedrockConverseRequest]]:
+    def get_duplicated_ids(self) -> dict[str, list[Any]]:
         return self.duplicated_ids.copy()
 
     def get_collision_count(self) -> int:

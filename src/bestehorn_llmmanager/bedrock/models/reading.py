@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 _ONLY_TEXT = {str}
 _ONLY_LISTS = {list}
+_FIRST_YEAR, _LAST_YEAR = 1971, 9000
 
 
 def mapping(value: object, what: str) -> Mapping[str, Any]:
@@ -64,14 +65,18 @@ def texts_by_text(data: Mapping[str, Any], key: str) -> dict[str, list[str]]:
 
 
 def time(data: Mapping[str, Any], key: str) -> datetime:
-    """The ISO 8601 time under `key`, which must be there."""
-    value = required(data, key, str)
+    """The ISO 8601 time under `key`, which must be there.
+
+    Years that no clock shows are refused: their arithmetic overflows.
+    """
+    text = required(data, key, str)
     try:
-        return datetime.fromisoformat(
-            value.removesuffix("Z") + ("+00:00" if value[-1:] == "Z" else "")
-        )
+        value = datetime.fromisoformat(f"{text[:-1]}+00:00" if text.endswith("Z") else text)
     except ValueError:
-        raise ValueError(f"`{key}` must be an ISO 8601 time, got {value!r}") from None
+        raise ValueError(f"`{key}` must be an ISO 8601 time, got {text!r}") from None
+    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        raise ValueError(f"`{key}` must be a time of this age, got {text!r}")
+    return value
 
 
 def optional_time(data: Mapping[str, Any], key: str) -> datetime | None:

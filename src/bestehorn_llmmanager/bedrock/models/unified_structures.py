@@ -246,7 +246,8 @@ class UnifiedModelInfo:
 
 
 def _objects(data: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    return [reading.mapping(item, f"Each of `{key}`") for item in data.get(key) or ()]
+    items = reading.optional(data, key, list) or []
+    return [reading.mapping(item, f"Each of `{key}`") for item in items]
 
 
 def _access_to_dict(access: ModelAccessInfo) -> dict[str, Any]:

@@ -6,11 +6,10 @@ first use.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from bestehorn_llmmanager._lazy import lazy_names
 from bestehorn_llmmanager._version import __version__
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bestehorn_llmmanager.bedrock.catalog.bedrock_catalog import BedrockModelCatalog
     from bestehorn_llmmanager.bedrock.models.aws_regions import AWSRegions, get_all_regions

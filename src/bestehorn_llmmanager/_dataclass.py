@@ -16,10 +16,11 @@ Used where a cold start passes, and type checkers are shown the original:
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 
 class _Factory:

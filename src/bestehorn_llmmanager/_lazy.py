@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
 
 def lazy_names(
@@ -28,7 +28,8 @@ def lazy_names(
         home = homes.get(name)
         if home is None:
             raise AttributeError(f"module {module_name!r} has no attribute {name!r}")
-        module = import_module(home)
+        __import__(home)  # `importlib` itself would cost a cold start half a millisecond
+        module = sys.modules[home]
         value = module if home == f"{module_name}.{name}" else getattr(module, name)
         setattr(sys.modules[module_name], name, value)
         return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from typing import TYPE_CHECKING, Any
@@ -18,14 +19,15 @@ from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from boto3.session import Session
     from botocore.config import Config
 
     from bestehorn_llmmanager.bedrock.models.llm_manager_structures import Boto3Config
 
-# Two requests (token, role) of half a second each bound the question "is this an EC2 instance?"
-# to one second where nothing else points at credentials.
-_METADATA_TIMEOUT_SECONDS = 0.5
+# How long the question "is this an EC2 instance?" may take where nothing points at credentials.
+_METADATA_SECONDS = 1.0
 
 
 class AuthManager:
@@ -135,7 +137,7 @@ class AuthManager:
 
         try:
             session = Session(**self._session_arguments(), region_name=region)
-            found = session.get_credentials()
+            found = self._credentials(session)
         except ProfileNotFound as error:
             raise self._error(
                 f"There is no AWS profile {self._auth_config.profile_name!r}. "
@@ -162,9 +164,12 @@ class AuthManager:
                 "aws_secret_access_key": config.secret_access_key,
                 "aws_session_token": config.session_token,
             }
-        if has_evidence_of_credentials(config):
-            return {}
-        return {"botocore_session": _session_that_asks_briefly()}
+        return {}
+
+    def _credentials(self, session: Session) -> object:
+        if has_evidence_of_credentials(self._auth_config):
+            return session.get_credentials()
+        return _within(_METADATA_SECONDS, session.get_credentials)
 
     def _error(self, message: str, region: str | None) -> AuthenticationError:
         return AuthenticationError(
@@ -172,11 +177,17 @@ class AuthManager:
         )
 
 
-def _session_that_asks_briefly() -> Any:
-    import botocore.session  # noqa: PLC0415
+def _within(seconds: float, work: Callable[[], object]) -> object:
+    """The result of `work`, or None if it takes longer; it is then left to end by itself."""
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
-    session = botocore.session.get_session()
-    if not os.environ.get("AWS_METADATA_SERVICE_TIMEOUT"):
-        session.set_config_variable("metadata_service_timeout", _METADATA_TIMEOUT_SECONDS)
-        session.set_config_variable("metadata_service_num_attempts", 1)
-    return session
+    results: list[object] = []
+
+    def run() -> None:
+        with contextlib.suppress(BotoCoreError):  # there are none, then
+            results.append(work())
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return results[0] if results else None

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from bestehorn_llmmanager._lazy import lazy_names
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bestehorn_llmmanager.bedrock.catalog.bedrock_catalog import BedrockModelCatalog
     from bestehorn_llmmanager.bedrock.catalog.bundled_loader import BundledDataLoader

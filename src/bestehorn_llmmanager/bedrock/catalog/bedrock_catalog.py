@@ -6,7 +6,6 @@ import logging
 import math
 import threading
 import time
-from typing import TYPE_CHECKING, Literal
 
 from bestehorn_llmmanager.bedrock.catalog.cache_manager import CacheManager
 from bestehorn_llmmanager.bedrock.catalog.catalog_loader import CatalogLoader
@@ -16,11 +15,13 @@ from bestehorn_llmmanager.bedrock.models.access_method import ModelAccessMethod
 from bestehorn_llmmanager.bedrock.models.arns import parse_arn
 from bestehorn_llmmanager.bedrock.models.catalog_structures import CacheMode
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
     from dataclasses import dataclass
     from pathlib import Path
+    from typing import Literal
 
     from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
     from bestehorn_llmmanager.bedrock.models.access_method import ModelAccessInfo
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
         UnifiedCatalog,
     )
     from bestehorn_llmmanager.bedrock.models.unified_structures import UnifiedModelInfo
+
+    Refresh = Literal["blocking", "background", "never"]
 else:
     from bestehorn_llmmanager._dataclass import dataclass
 
 logger = logging.getLogger(__name__)
 
-Refresh = Literal["blocking", "background", "never"]
 _REFRESHES = ("blocking", "background", "never")
 
 _WHY_NOT_CALLABLE = {

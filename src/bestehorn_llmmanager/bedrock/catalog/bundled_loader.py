@@ -7,15 +7,16 @@ import json
 import logging
 import os
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
 
 import bestehorn_llmmanager.bedrock
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import BundledDataError
 from bestehorn_llmmanager.bedrock.models.catalog_paths import CatalogFilePaths
 from bestehorn_llmmanager.bedrock.models.catalog_structures import UnifiedCatalog
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any
 
 logger = logging.getLogger(__name__)
 

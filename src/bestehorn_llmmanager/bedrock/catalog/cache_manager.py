@@ -9,7 +9,6 @@ import os
 import stat
 import time
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
 
 from bestehorn_llmmanager._version import __version__
 from bestehorn_llmmanager.bedrock.models.catalog_paths import (
@@ -23,10 +22,12 @@ from bestehorn_llmmanager.bedrock.models.catalog_structures import (
     UnifiedCatalog,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from dataclasses import replace
     from pathlib import Path
+    from typing import Any
 else:
     from bestehorn_llmmanager._dataclass import replace
 

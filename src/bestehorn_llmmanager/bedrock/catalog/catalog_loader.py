@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
 
-from bestehorn_llmmanager.bedrock.auth.credentials import may_have_credentials
 from bestehorn_llmmanager.bedrock.catalog.bundled_loader import bundled_catalog, warn_of_age
-from bestehorn_llmmanager.bedrock.catalog.overlay import overlay, restricted, with_knowledge_of
+from bestehorn_llmmanager.bedrock.catalog.overlay import newer_over, overlay, with_knowledge_of
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
     APIFetchError,
     AuthenticationError,
@@ -17,13 +15,16 @@ from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
 )
 from bestehorn_llmmanager.bedrock.models.catalog_structures import CatalogSource
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from dataclasses import dataclass, replace
+    from pathlib import Path
 
     from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
     from bestehorn_llmmanager.bedrock.catalog.cache_manager import CacheManager
     from bestehorn_llmmanager.bedrock.models.catalog_structures import (
+        RegionFailure,
         RegionMetadata,
         UnifiedCatalog,
     )
@@ -92,9 +93,13 @@ class CatalogLoader:
 
     def may_have_credentials(self) -> bool:
         """Whether it is worth asking AWS at all; sends nothing."""
-        if self.auth_manager is None:
-            return may_have_credentials(None)
-        return self.auth_manager.may_have_credentials()
+        if self.auth_manager is not None:
+            return self.auth_manager.may_have_credentials()
+        from bestehorn_llmmanager.bedrock.auth.credentials import (  # noqa: PLC0415
+            may_have_credentials,
+        )
+
+        return may_have_credentials(None)
 
 
 class _Attempt:
@@ -108,15 +113,23 @@ class _Attempt:
         self._bypass_cache = bypass_cache
         self._loaded = loaded
         self._fetched: UnifiedCatalog | None = None
-        self._stored = loader.cache.load_stored()
+        self._stored: UnifiedCatalog | None = None
+        self._failures: dict[str, RegionFailure] = {}
+        self._cache_file: Path | None = None
+        self._read_cache()
         self._wanted = self._locally_wanted()
-        self._failures = dict(self._stored.metadata.unavailable_regions if self._stored else {})
-        self._cache_file = self._stored.metadata.cache_file_path if self._stored else None
         self._answers = {
             "cache": "bypassed" if bypass_cache else f"nothing (mode {loader.cache.mode.value!r})",
             "API": "not asked",
             "bundle": "not allowed",
         }
+
+    def _read_cache(self) -> None:
+        stored = self._loader.cache.load_stored()
+        if stored:
+            self._stored = stored
+            self._failures = dict(stored.metadata.unavailable_regions)
+            self._cache_file = stored.metadata.cache_file_path
 
     def _locally_wanted(self) -> list[str]:
         """The regions that are needed; empty if nothing local says which "all" are."""
@@ -134,7 +147,7 @@ class _Attempt:
             return
         with loader.cache.lock(loader.timeout) as held:
             # Whoever held the lock before may have fetched what is missing here.
-            self._stored = loader.cache.load_stored() or self._stored
+            self._read_cache()
             self._wanted = list(loader.regions or _all_regions())
             missing = self._missing()
             if missing and held:
@@ -201,31 +214,31 @@ class _Attempt:
 
     def result(self) -> UnifiedCatalog:
         """The best of everything, region by region."""
-        catalog = self._from_aws()
-        covered = catalog.regions_metadata.keys() if catalog else set()
-        if self._loader.regions is not None or not self._wanted or set(self._wanted) - covered:
-            catalog = self._over_bundle(catalog)
+        catalog = self._known_before()
+        if self._fetched:
+            catalog = overlay(self._fetched, catalog) if catalog else self._fetched
         if catalog is None:
             raise self._unavailable()
         return self._described(catalog)
 
-    def _from_aws(self) -> UnifiedCatalog | None:
-        """What AWS gave, now or at any time before."""
+    def _known_before(self) -> UnifiedCatalog | None:
+        """What was loaded, cached or bundled, for each region the newest of it."""
         known = self._stored
-        if self._loaded and known:
-            known = overlay(_without_older(self._loaded, known), known)
-        known = known or self._loaded
-        return overlay(self._fetched, known) if self._fetched and known else self._fetched or known
-
-    def _over_bundle(self, catalog: UnifiedCatalog | None) -> UnifiedCatalog | None:
-        if not self._loader.fallback_to_bundled:
-            return catalog
+        if self._loaded:
+            known = newer_over(self._loaded, known) if known else self._loaded
+        if self._is_complete(known) or not self._loader.fallback_to_bundled:
+            return known
         try:
             bundle = bundled_catalog()
         except BundledDataError as error:
             self._answers["bundle"] = error.message
-            return catalog
-        return overlay(_without_older(catalog, bundle), bundle) if catalog else bundle
+            return known
+        return newer_over(known, bundle) if known else bundle
+
+    def _is_complete(self, known: UnifiedCatalog | None) -> bool:
+        """Whether AWS itself has told of all the regions that there are."""
+        told = {r for c in (known, self._fetched) if c for r in c.regions_metadata}
+        return self._loader.regions is None and bool(self._wanted) and told >= set(self._wanted)
 
     def _described(self, catalog: UnifiedCatalog) -> UnifiedCatalog:
         """Say of the whole what holds for the least certain of the regions asked for."""
@@ -282,21 +295,6 @@ def _fetched(loader: CatalogLoader, regions: Sequence[str]) -> UnifiedCatalog:
         loader.max_retries,
     )
     return CatalogTransformer().transform_api_data(fetcher.fetch_all_data(regions))
-
-
-def _without_older(upper: UnifiedCatalog, lower: UnifiedCatalog) -> UnifiedCatalog:
-    """Drop from `upper` the regions of which `lower` knows something newer."""
-    below = lower.regions_metadata
-    newer = [
-        region
-        for region, entry in upper.regions_metadata.items()
-        if region not in below or _time(entry) >= _time(below[region])
-    ]
-    return restricted(upper, newer)
-
-
-def _time(entry: RegionMetadata) -> datetime:
-    return entry.retrieval_timestamp.astimezone(timezone.utc)
 
 
 def _bundle_version(regions: Mapping[str, RegionMetadata]) -> str | None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timezone
 
 from bestehorn_llmmanager.bedrock.catalog.naming import by_unique_name
 from bestehorn_llmmanager.bedrock.models.region_access import RegionAccess
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from dataclasses import replace
+    from datetime import datetime
 
     from bestehorn_llmmanager.bedrock.models.access_method import ModelAccessInfo
-    from bestehorn_llmmanager.bedrock.models.catalog_structures import UnifiedCatalog
+    from bestehorn_llmmanager.bedrock.models.catalog_structures import (
+        RegionMetadata,
+        UnifiedCatalog,
+    )
     from bestehorn_llmmanager.bedrock.models.model_details import (
         ContextVariant,
         InferenceProfile,
@@ -47,6 +52,17 @@ def overlay(upper: UnifiedCatalog, lower: UnifiedCatalog) -> UnifiedCatalog:
         ),
         not_callable=_apart(named, lower, upper),
     )
+
+
+def newer_over(upper: UnifiedCatalog, lower: UnifiedCatalog) -> UnifiedCatalog:
+    """The same, but where both have a region, the one that AWS gave later counts."""
+    below = lower.regions_metadata
+    newer = [
+        region
+        for region, entry in upper.regions_metadata.items()
+        if region not in below or _retrieved(entry) >= _retrieved(below[region])
+    ]
+    return overlay(restricted(upper, newer), lower)
 
 
 def with_knowledge_of(catalog: UnifiedCatalog, other: UnifiedCatalog) -> UnifiedCatalog:
@@ -96,6 +112,10 @@ def only_in(model: UnifiedModelInfo, regions: Collection[str]) -> UnifiedModelIn
         ],
         lifecycle_by_region={r: x for r, x in model.lifecycle_by_region.items() if r in regions},
     )
+
+
+def _retrieved(entry: RegionMetadata) -> datetime:
+    return entry.retrieval_timestamp.astimezone(timezone.utc)
 
 
 def _apart(

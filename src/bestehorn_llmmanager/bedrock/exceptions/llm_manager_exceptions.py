@@ -25,10 +25,10 @@ The errors of `ParallelLLMManager` are in `parallel_exceptions`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 
 def _given(**arguments: Any) -> dict[str, Any] | None:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Any
 
 from bestehorn_llmmanager.bedrock.models import reading
 from bestehorn_llmmanager.bedrock.models.model_details import NotCallableModel
 from bestehorn_llmmanager.bedrock.models.unified_structures import UnifiedModelInfo
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from dataclasses import dataclass, field
     from datetime import datetime
     from pathlib import Path
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 else:
     from bestehorn_llmmanager._dataclass import dataclass, field
 
 ModelName: TypeAlias = str
-CatalogDict: TypeAlias = dict[str, Any]
+CatalogDict: TypeAlias = "dict[str, Any]"
 
 
 class CacheMode(Enum):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
-
 from bestehorn_llmmanager.bedrock.models import reading
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from dataclasses import dataclass, field
     from datetime import datetime
+    from typing import Any
 else:
     from bestehorn_llmmanager._dataclass import dataclass, field
 
@@ -233,8 +233,6 @@ _FACT_TYPES: dict[str, type] = {
     "end_of_life": str,
     "price_source": str,
 }
-
-NotCallableReason = Literal["provisioned_only", "mantle_only", "retired"]
 
 
 @dataclass(frozen=True)

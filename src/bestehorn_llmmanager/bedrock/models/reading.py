@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from itertools import chain
-from typing import Any, TypeVar
 
-T = TypeVar("T")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
 
 _ONLY_TEXT = {str}
 _ONLY_LISTS = {list}

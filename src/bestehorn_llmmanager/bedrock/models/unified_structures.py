@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from bestehorn_llmmanager._lazy import lazy_names
 from bestehorn_llmmanager.bedrock.models import reading
 from bestehorn_llmmanager.bedrock.models.access_method import ModelAccessInfo, ModelAccessMethod
@@ -15,10 +13,11 @@ from bestehorn_llmmanager.bedrock.models.model_details import (
 )
 from bestehorn_llmmanager.bedrock.models.region_access import RegionAccess
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from dataclasses import dataclass, field
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     from bestehorn_llmmanager._legacy.unified_model_catalog import UnifiedModelCatalog
 else:
@@ -33,8 +32,8 @@ __all__ = [
 ]
 
 UnifiedModelName: TypeAlias = str
-UnifiedModelDict: TypeAlias = dict[str, Any]
-UnifiedCatalogDict: TypeAlias = dict[str, Any]
+UnifiedModelDict: TypeAlias = "dict[str, Any]"
+UnifiedCatalogDict: TypeAlias = "dict[str, Any]"
 
 __getattr__, __dir__ = lazy_names(
     __name__, {"UnifiedModelCatalog": "bestehorn_llmmanager._legacy.unified_model_catalog"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from bestehorn_llmmanager.bedrock.models.catalog_structures import CatalogSource, UnifiedCatalog
@@ -48,6 +49,8 @@ def _metadata_problems(catalog: UnifiedCatalog, data: Mapping[str, Any]) -> Iter
 def _model_problems(catalog: UnifiedCatalog) -> Iterator[str]:
     if catalog.model_count < FEWEST_MODELS:
         yield f"it has {catalog.model_count} models, fewer than {FEWEST_MODELS}"
+    ids = Counter(model.model_id for model in catalog.models.values())
+    yield from (f"{key!r} is the id of {count} models" for key, count in ids.items() if count > 1)
     for name, model in catalog.models.items():
         if name != model.model_name:
             yield f"{name!r} is the key of a model named {model.model_name!r}"

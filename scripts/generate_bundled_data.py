@@ -14,6 +14,7 @@ import gzip
 import json
 import os
 import sys
+import zlib
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -52,13 +53,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         raw, retrieved = _raw_data(options)
     except (APIFetchError, OSError, ValueError) as error:
         return _fail(1, f"no data: {error}")
-    if options.record:
-        _record(options.record, raw, retrieved)
+    if not raw.has_data:
+        return _fail(1, "no data: there is no region in it")
     bundle = make_bundle(raw, retrieved, origin="snapshot" if options.from_snapshot else "api")
     problems = bundle_problems(bundle)
-    if problems:
-        return _fail(3, "not valid, nothing replaced:\n  " + "\n  ".join(problems))
-    _replace(options.output, json.dumps(bundle, separators=(",", ":"), ensure_ascii=False) + "\n")
+    try:
+        if options.record:
+            _record(options.record, raw, retrieved)
+        if problems:
+            return _fail(3, "not valid, nothing replaced:\n  " + "\n  ".join(problems))
+        text = json.dumps(bundle, separators=(",", ":"), ensure_ascii=False)
+        _replace(options.output, text + "\n")
+    except OSError as error:
+        return _fail(1, f"cannot be written: {error}")
     print(
         f"{options.output}: {len(bundle['models'])} models, "
         f"{len(bundle['metadata']['api_regions_queried'])} regions, "
@@ -191,15 +198,15 @@ def read_snapshot(path: Path) -> tuple[RawCatalogData, datetime]:
         ValueError: It is not a snapshot.
     """
     content = path.read_bytes()
-    snapshot = json.loads(gzip.decompress(content) if path.suffix == ".gz" else content)
-    if not isinstance(snapshot, dict) or not isinstance(snapshot.get("regions"), dict):
-        raise ValueError(f"{path} is not a snapshot: it has no object `regions`")  # noqa: TRY004
     raw = RawCatalogData()
-    for region, listings in sorted(snapshot["regions"].items()):
-        raw.add_region_data(
-            region, listings["modelSummaries"], listings["inferenceProfileSummaries"]
-        )
-    captured = datetime.fromisoformat(snapshot["captured"])
+    try:
+        snapshot = json.loads(gzip.decompress(content) if path.suffix == ".gz" else content)
+        for region, listings in sorted(snapshot["regions"].items()):
+            models, profiles = listings["modelSummaries"], listings["inferenceProfileSummaries"]
+            raw.add_region_data(region, [*models], [*profiles])
+        captured = datetime.fromisoformat(snapshot["captured"])
+    except (EOFError, KeyError, TypeError, AttributeError, ValueError, zlib.error) as error:
+        raise ValueError(f"{path} is not a snapshot: {type(error).__name__}: {error}") from error
     return raw, captured if captured.tzinfo else captured.replace(tzinfo=timezone.utc)
 
 

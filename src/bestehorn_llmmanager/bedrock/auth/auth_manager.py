@@ -140,11 +140,11 @@ class AuthManager:
             found = self._credentials(session)
         except ProfileNotFound as error:
             raise self._error(
-                f"There is no AWS profile {self._auth_config.profile_name!r}. "
+                f"There is no AWS profile {error.kwargs.get('profile')!r}. "
                 "`aws configure list-profiles` shows those that exist.",
                 region,
             ) from error
-        except BotoCoreError as error:
+        except (BotoCoreError, OSError, ValueError) as error:
             raise self._error(f"Cannot get AWS credentials: {error}", region) from error
         if found is None and not os.environ.get(BEARER_TOKEN_VARIABLE):
             raise self._error(
@@ -184,7 +184,7 @@ def _within(seconds: float, work: Callable[[], object]) -> object:
     results: list[object] = []
 
     def run() -> None:
-        with contextlib.suppress(BotoCoreError):  # there are none, then
+        with contextlib.suppress(BotoCoreError, OSError, ValueError):  # there are none, then
             results.append(work())
 
     thread = threading.Thread(target=run, daemon=True)

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 _PROFILES_PER_PAGE = 1000  # the most that ListInferenceProfiles takes
 _CALLS_PER_REGION = 2
+_LONGEST_TIMEOUT_SECONDS = 86_400.0  # sockets and locks overflow beyond their own limits
 
 # Error code to what it says of the region. The service answers UnrecognizedClientException in
 # regions that the account has not enabled, whose STS does not know the key.
@@ -123,7 +124,7 @@ class BedrockAPIFetcher:
         max_retries: int = 6,
     ) -> None:
         self._auth_manager = auth_manager
-        self._timeout = timeout
+        self._timeout = min(timeout, _LONGEST_TIMEOUT_SECONDS)
         self._max_workers = max_workers
         self._max_retries = max_retries
 
@@ -139,7 +140,17 @@ class BedrockAPIFetcher:
         Raises:
             APIFetchError: No region answered both calls; names each cause.
         """
-        wanted = list(dict.fromkeys(_all_regions() if regions is None else regions))
+        raw = self.sweep(_all_regions() if regions is None else regions)
+        if raw.failed_regions and not raw.has_data:
+            raise APIFetchError(f"No region answered: {causes(raw)}", region="all")
+        return raw
+
+    def sweep(self, regions: Sequence[str]) -> RawCatalogData:
+        """The same, but that no region answered is for the caller to see.
+
+        Raises:
+            APIFetchError: There are no credentials; nothing was sent.
+        """
         started = time.monotonic()
         raw = RawCatalogData()
         try:
@@ -147,13 +158,11 @@ class BedrockAPIFetcher:
             self._auth_manager.get_session()
         except AuthenticationError as error:
             raise APIFetchError(error.message, region="all") from error
-        self._sweep(wanted, started + self._timeout, raw)
+        self._ask(list(dict.fromkeys(regions)), started + self._timeout, raw)
         _log_outcome(raw, time.monotonic() - started)
-        if wanted and not raw.has_data:
-            raise APIFetchError(f"No region answered: {_causes(raw)}", region="all")
         return raw
 
-    def _sweep(self, regions: Sequence[str], deadline: float, raw: RawCatalogData) -> None:
+    def _ask(self, regions: Sequence[str], deadline: float, raw: RawCatalogData) -> None:
         pool = ThreadPoolExecutor(
             max_workers=_CALLS_PER_REGION * max(1, min(self._max_workers, len(regions))),
             thread_name_prefix="bedrock-catalog",
@@ -235,10 +244,12 @@ class BedrockAPIFetcher:
             )
             return
         calls.client.close()
-        try:
+        error = calls.models.exception() or calls.profiles.exception()
+        if error is None:
             raw.add_region_data(calls.region, calls.models.result(), calls.profiles.result())
-        except APIFetchError as error:
-            raw.add_region_failure(calls.region, error.message, kind=_kind(error))
+        else:
+            reason = error.message if isinstance(error, APIFetchError) else _reason(error)
+            raw.add_region_failure(calls.region, reason, kind=_kind(error))
 
 
 def _all_regions() -> list[str]:
@@ -262,7 +273,7 @@ def _call(operation: Callable[..., Any], region: str, **arguments: Any) -> dict[
 
     try:
         answer: dict[str, Any] = operation(**arguments)
-    except (ClientError, BotoCoreError, TimeoutError) as error:
+    except (ClientError, BotoCoreError, OSError) as error:  # OSError: credentials in a file
         kind = APIThrottleError if _kind(error) == "throttled" else APIFetchError
         raise kind(_reason(error), region=region) from error
     return answer
@@ -276,9 +287,9 @@ def _listed(answer: dict[str, Any], member: str, region: str) -> list[dict[str, 
     return listed
 
 
-def _reason(error: Exception) -> str:
-    code = _error_code(error)
-    return f"{code}: {error}" if code else f"{type(error).__name__}: {error}"
+def _reason(error: BaseException) -> str:
+    """The first line: what follows may quote the signed request with its session token."""
+    return f"{_error_code(error) or type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
 def _error_code(error: BaseException) -> str:
@@ -318,7 +329,7 @@ def _log_outcome(raw: RawCatalogData, seconds: float) -> None:
         logger.warning("regions=%s | gave no fresh catalogue data", stale)
 
 
-def _causes(raw: RawCatalogData) -> str:
+def causes(raw: RawCatalogData) -> str:
     """Each different cause once, in the words of the first region that met it."""
     by_cause: dict[str, list[str]] = {}
     for region, reason in raw.failed_regions.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
 
@@ -40,6 +39,7 @@ logger = logging.getLogger(__name__)
 _REFRESHES = ("blocking", "background", "never")
 
 _WHY_NOT_CALLABLE = {
+    "not_offered": "is listed, but offered neither on demand nor through a profile",
     "provisioned_only": "needs provisioned throughput: use the ARN of yours",
     "mantle_only": "is served by the `bedrock-mantle` endpoint, not by `bedrock-runtime`",
     "retired": "is retired: Bedrock does not list it any more",
@@ -191,7 +191,10 @@ class BedrockModelCatalog:
             CatalogUnavailableError: As for `ensure_catalog_available`.
         """
         loaded = self._loaded or self._get()
-        return loaded.resolver.find(model_name, any_spelling=self._any_spelling)
+        is_text = isinstance(model_name, str)
+        return (
+            loaded.resolver.find(model_name, any_spelling=self._any_spelling) if is_text else None
+        )
 
     def is_model_available(self, model_name: str, region: str) -> bool:
         """Whether `get_model_info` would answer.
@@ -284,7 +287,9 @@ class BedrockModelCatalog:
         """
         with self._lock:
             before = self._loaded.catalog if self._loaded else None
-            catalog = self._loader.load(bypass_cache=True, loaded=before)
+            catalog = self._loader.load(
+                bypass_cache=True, must_fetch=not self._loader.fallback_to_bundled, loaded=before
+            )
             self._loaded = _Loaded(catalog, ModelNameResolver(catalog))
             return catalog
 
@@ -346,7 +351,7 @@ class BedrockModelCatalog:
 def _require_positive(**values: float) -> None:
     for name, value in values.items():
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not (is_number and value > 0 and math.isfinite(value)):
+        if not (is_number and value > 0):
             raise ValueError(f"`{name}` must be a positive number, got {value!r}")
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import logging
 import os
 import stat
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 
 from bestehorn_llmmanager._version import __version__
 from bestehorn_llmmanager.bedrock.models.catalog_paths import (
@@ -36,9 +37,10 @@ logger = logging.getLogger(__name__)
 MAX_FILE_BYTES = 64 * 1024 * 1024
 """A larger file is not ours: a catalogue of all regions has about a quarter of a megabyte."""
 
-_CLOCK_TOLERANCE = timedelta(minutes=1)
+_CLOCK_TOLERANCE_SECONDS = 60
 _ABANDONED_AFTER_SECONDS = 600
 _TEMPORARY = ".tmp"
+_write_number = itertools.count()  # tells threads apart
 
 
 class CacheManager:
@@ -70,7 +72,7 @@ class CacheManager:
         if not max_age_hours > 0:
             raise ValueError(f"`max_age_hours` must be positive, got {max_age_hours!r}")
         self._mode = mode
-        self._directory = None if directory is None else os.fspath(directory)
+        self._directory = None if directory is None else _text_path(directory)
         self._max_age_hours = max_age_hours
         self._memory: UnifiedCatalog | None = None
 
@@ -91,15 +93,11 @@ class CacheManager:
             The catalogue, with `CatalogSource.CACHE` if it was read from a file. None if there
             is none, if it is too old, or if the file is damaged, foreign or unreadable.
         """
-        catalog = self.load_stored()
-        return catalog if catalog and self.is_fresh(catalog.metadata.retrieval_timestamp) else None
+        return next((c for c in self._readable() if self._is_valid(c)), None)
 
     def load_stored(self) -> UnifiedCatalog | None:
         """The stored catalogue whatever its age: the last that AWS is known to have given."""
-        if self._mode is not CacheMode.FILE:
-            return self._memory
-        found = (_read(path) for path in self._locations())
-        return next((catalog for catalog in found if catalog), None)
+        return max(self._readable(), key=_retrieved, default=None)
 
     def save_cache(self, catalog: UnifiedCatalog) -> Path | None:
         """Store the catalogue, replacing the old one in one move.
@@ -140,7 +138,7 @@ class CacheManager:
         """Whether the memory, or the file that is tried first, has a valid catalogue."""
         in_file = self._mode is CacheMode.FILE
         catalog = _read(self._locations()[0]) if in_file else self._memory
-        return catalog is not None and self.is_fresh(catalog.metadata.retrieval_timestamp)
+        return catalog is not None and self._is_valid(catalog)
 
     def is_fresh(self, retrieved: datetime, now: datetime | None = None) -> bool:
         """Whether data that AWS gave at `retrieved` is still valid.
@@ -149,7 +147,7 @@ class CacheManager:
         beyond a minute of difference between clocks, is not believed.
         """
         age = (now or datetime.now(timezone.utc)) - retrieved.astimezone(timezone.utc)
-        return -_CLOCK_TOLERANCE <= age <= timedelta(hours=self._max_age_hours)
+        return -_CLOCK_TOLERANCE_SECONDS <= age.total_seconds() <= self._max_age_hours * 3600
 
     def clear_cache(self) -> None:
         """Forget what is stored, in memory and in every place where a file may be."""
@@ -205,12 +203,31 @@ class CacheManager:
                 return filelock.FileLock(f"{path}.lock", mode=0o600, thread_local=False)
         return None
 
+    def _readable(self) -> Iterator[UnifiedCatalog]:
+        in_file = self._mode is CacheMode.FILE
+        found = map(_read, self._locations()) if in_file else (self._memory,)
+        return (catalog for catalog in found if catalog is not None)
+
+    def _is_valid(self, catalog: UnifiedCatalog) -> bool:
+        return self.is_fresh(catalog.metadata.retrieval_timestamp)
+
     def _locations(self) -> list[str]:
         first = self._directory or default_cache_directory()
         directories = dict.fromkeys((first, FALLBACK_CACHE_DIRECTORY))
         return [
             os.path.join(directory, CatalogFilePaths.CACHE_FILENAME) for directory in directories
         ]
+
+
+def _text_path(directory: str | os.PathLike[str]) -> str:
+    path = os.fspath(directory)
+    if not isinstance(path, str):
+        raise TypeError(f"`directory` must be a text path, got {type(path).__name__}")
+    return path
+
+
+def _retrieved(catalog: UnifiedCatalog) -> datetime:
+    return catalog.metadata.retrieval_timestamp.astimezone(timezone.utc)
 
 
 def _path(text: str) -> Path:
@@ -242,14 +259,17 @@ def _read_trusted(path: str) -> bytes:
     descriptor = os.open(
         path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     )
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise OSError("it is not a regular file")
         if status.st_size > MAX_FILE_BYTES:
             raise OSError(f"it has {status.st_size} bytes, more than {MAX_FILE_BYTES}")
         _refuse_foreign(status, writable_by_others=stat.S_IWOTH)
-        return file.read(MAX_FILE_BYTES)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(MAX_FILE_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 def _refuse_foreign(status: os.stat_result, *, writable_by_others: int) -> None:
@@ -289,7 +309,7 @@ def _write(path: str, content: bytes) -> None:
     """Replace the file in one move: a reader sees the old one or the new one, never a part."""
     _prepare_directory(os.path.dirname(path))
     _remove_abandoned(path)
-    temporary = f"{path}.{os.getpid()}-{time.monotonic_ns()}{_TEMPORARY}"
+    temporary = f"{path}.{os.getpid()}-{next(_write_number)}-{time.time_ns()}{_TEMPORARY}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = os.open(temporary, flags, 0o600)
     try:
@@ -326,7 +346,7 @@ def _make_directory(directory: str) -> None:
     if os.path.isdir(directory):
         return
     parent = os.path.dirname(directory)
-    if parent != directory:
+    if parent and parent != directory:
         _make_directory(parent)
     try:
         os.mkdir(directory, 0o700)

@@ -9,11 +9,10 @@ from bestehorn_llmmanager.bedrock.catalog.bundled_loader import bundled_catalog,
 from bestehorn_llmmanager.bedrock.catalog.overlay import newer_over, overlay, with_knowledge_of
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
     APIFetchError,
-    AuthenticationError,
     BundledDataError,
     CatalogUnavailableError,
 )
-from bestehorn_llmmanager.bedrock.models.catalog_structures import CatalogSource
+from bestehorn_llmmanager.bedrock.models.catalog_structures import CatalogSource, RegionFailure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,9 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
+    from bestehorn_llmmanager.bedrock.catalog.api_fetcher import RawCatalogData
     from bestehorn_llmmanager.bedrock.catalog.cache_manager import CacheManager
     from bestehorn_llmmanager.bedrock.models.catalog_structures import (
-        RegionFailure,
         RegionMetadata,
         UnifiedCatalog,
     )
@@ -74,6 +73,7 @@ class CatalogLoader:
         *,
         bypass_cache: bool = False,
         may_fetch: bool = True,
+        must_fetch: bool = False,
         loaded: UnifiedCatalog | None = None,
     ) -> UnifiedCatalog:
         """Make a catalogue of the best that there is.
@@ -81,6 +81,7 @@ class CatalogLoader:
         Args:
             bypass_cache: Fetch even what the cache has.
             may_fetch: Whether AWS may be asked.
+            must_fetch: Whether nothing but an answer of AWS will do.
             loaded: What is in use already; kept for regions of which nothing newer is found.
 
         Raises:
@@ -89,7 +90,7 @@ class CatalogLoader:
         attempt = _Attempt(self, bypass_cache=bypass_cache, loaded=loaded)
         if may_fetch:
             attempt.fetch()
-        return attempt.result()
+        return attempt.result(must_fetch=must_fetch)
 
     def may_have_credentials(self) -> bool:
         """Whether it is worth asking AWS at all; sends nothing."""
@@ -172,24 +173,29 @@ class _Attempt:
 
     def _fetch(self, regions: Sequence[str]) -> None:
         try:
-            fetched = _fetched(self._loader, regions)
-        except (APIFetchError, AuthenticationError) as error:
-            self._answers["API"] = error.message
-            logger.warning("regions=%d error=%s | no live model catalogue", len(regions), error)
-            return
+            raw = _sweep(self._loader, regions)
+        except APIFetchError as error:
+            return self._no_answer(error.message)
+        self._note_failures(raw)
+        if not raw.has_data:
+            return self._no_answer(_causes(raw))
+        fetched = _transformed(raw)
         if not fetched.models:
-            self._answers["API"] = "listed no model that can be called"
-            logger.warning("regions=%d | AWS listed no models; nothing kept", len(regions))
-            return
-        try:
-            fetched = with_knowledge_of(fetched, bundled_catalog())
-        except BundledDataError as error:
-            logger.warning("error=%s | live model catalogue without limits and prices", error)
-        self._failures |= fetched.metadata.unavailable_regions
-        for region in fetched.metadata.api_regions_queried:
-            self._failures.pop(region, None)
+            return self._no_answer("listed no model that can be called")
         self._fetched = fetched
         self._cache_file = self._loader.cache.save_cache(self._to_store(fetched))
+        return None
+
+    def _no_answer(self, reason: str) -> None:
+        self._answers["API"] = reason
+        logger.warning("reason=%s | no live model catalogue", reason)
+
+    def _note_failures(self, raw: RawCatalogData) -> None:
+        now = datetime.now(timezone.utc)
+        for region in raw.successful_regions:
+            self._failures.pop(region, None)
+        for region, reason in raw.failed_regions.items():
+            self._failures[region] = RegionFailure(raw.failure_kinds[region], reason, now)
 
     def _to_store(self, fetched: UnifiedCatalog) -> UnifiedCatalog:
         """What AWS said, now and before of other regions; what failed for now is not kept."""
@@ -198,7 +204,7 @@ class _Attempt:
         refused = {r: f for r, f in sorted(self._failures.items()) if f.is_refusal}
         metadata = replace(
             stored.metadata,
-            retrieval_timestamp=min(entry.retrieval_timestamp for entry in answered.values()),
+            retrieval_timestamp=min(entry.retrieved_utc for entry in answered.values()),
             api_regions_queried=sorted(answered),
             bundled_data_version=None,
             cache_file_path=None,
@@ -212,8 +218,10 @@ class _Attempt:
             return list(self._wanted)
         return self._stored.metadata.all_regions if self._stored else []
 
-    def result(self) -> UnifiedCatalog:
+    def result(self, *, must_fetch: bool) -> UnifiedCatalog:
         """The best of everything, region by region."""
+        if must_fetch and self._fetched is None:
+            raise self._unavailable()
         catalog = self._known_before()
         if self._fetched:
             catalog = overlay(self._fetched, catalog) if catalog else self._fetched
@@ -254,7 +262,7 @@ class _Attempt:
         metadata = replace(
             catalog.metadata,
             source=source,
-            retrieval_timestamp=min(entry.retrieval_timestamp for entry in entries),
+            retrieval_timestamp=min(entry.retrieved_utc for entry in entries),
             api_regions_queried=_answered_by_aws(regions, source),
             bundled_data_version=_bundle_version(regions),
             cache_file_path=self._cache_file,
@@ -283,10 +291,9 @@ def _all_regions() -> list[str]:
     return all_regions()
 
 
-def _fetched(loader: CatalogLoader, regions: Sequence[str]) -> UnifiedCatalog:
+def _sweep(loader: CatalogLoader, regions: Sequence[str]) -> RawCatalogData:
     from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager  # noqa: PLC0415
     from bestehorn_llmmanager.bedrock.catalog.api_fetcher import BedrockAPIFetcher  # noqa: PLC0415
-    from bestehorn_llmmanager.bedrock.catalog.transformer import CatalogTransformer  # noqa: PLC0415
 
     fetcher = BedrockAPIFetcher(
         loader.auth_manager or AuthManager(),
@@ -294,7 +301,24 @@ def _fetched(loader: CatalogLoader, regions: Sequence[str]) -> UnifiedCatalog:
         loader.max_workers,
         loader.max_retries,
     )
-    return CatalogTransformer().transform_api_data(fetcher.fetch_all_data(regions))
+    return fetcher.sweep(regions)
+
+
+def _causes(raw: RawCatalogData) -> str:
+    from bestehorn_llmmanager.bedrock.catalog.api_fetcher import causes  # noqa: PLC0415
+
+    return causes(raw)
+
+
+def _transformed(raw: RawCatalogData) -> UnifiedCatalog:
+    from bestehorn_llmmanager.bedrock.catalog.transformer import CatalogTransformer  # noqa: PLC0415
+
+    fetched = CatalogTransformer().transform_api_data(raw)
+    try:
+        return with_knowledge_of(fetched, bundled_catalog())
+    except BundledDataError as error:
+        logger.warning("error=%s | live model catalogue without limits and prices", error)
+        return fetched
 
 
 def _bundle_version(regions: Mapping[str, RegionMetadata]) -> str | None:

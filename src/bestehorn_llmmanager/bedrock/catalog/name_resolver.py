@@ -85,14 +85,19 @@ class ModelNameResolver:
         """The model that is known but cannot be called, by its id, a name or a former name."""
         wanted = normalize_model_name(text)
         for model in self._catalog.not_callable.values():
-            names = [
-                normalize_model_name(n) for n in (model.model_id, model.name, *model.former_names)
-            ]
             provider = normalize_model_name(model.provider) + " "
-            short = [name.removeprefix(provider) for name in names]
-            if wanted.removeprefix(provider) in {*names, *short}:
+            spellings = map(normalize_model_name, self._names_of(model))
+            if wanted.removeprefix(provider) in {name.removeprefix(provider) for name in spellings}:
                 return model
         return None
+
+    def _names_of(self, model: NotCallableModel) -> Iterator[str]:
+        from bestehorn_llmmanager.bedrock.catalog.name_aliases import aliases_of  # noqa: PLC0415
+
+        yield model.model_id
+        for name in (model.name, *model.former_names):
+            yield name
+            yield from aliases_of(name, self._alias_config())
 
     def resolve_name(self, user_name: str, strict: bool = False) -> ModelNameMatch | None:
         """Find a name, and say by which rule.
@@ -231,6 +236,7 @@ def _identifiers(
 ) -> Iterator[tuple[str, UnifiedModelInfo]]:
     """Everything that stands for exactly one model, names last: they win."""
     models = list(models)
+    yield from ((f"{model.provider} {name}", model) for name, model in models)
     for _, model in models:
         variants = [variant.model_id for variant in model.context_variants]
         for identifier in (model.model_id, *_profile_ids(model), *variants):

@@ -32,6 +32,8 @@ def by_unique_name(models: Iterable[UnifiedModelInfo]) -> dict[str, UnifiedModel
         named[name] = _renamed(newest, name)
         for model in others:
             own_name = f"{name} ({model.model_id})"
+            while own_name in groups or own_name in named:
+                own_name = f"{own_name} ({model.model_id})"
             named[own_name] = _renamed(model, own_name)
     return dict(sorted(named.items(), key=lambda item: (item[0].casefold(), item[0])))
 

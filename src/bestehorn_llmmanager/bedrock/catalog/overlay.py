@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timezone
-
 from bestehorn_llmmanager.bedrock.catalog.naming import by_unique_name
 from bestehorn_llmmanager.bedrock.models.region_access import RegionAccess
 
@@ -11,11 +9,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from dataclasses import replace
-    from datetime import datetime
 
     from bestehorn_llmmanager.bedrock.models.access_method import ModelAccessInfo
     from bestehorn_llmmanager.bedrock.models.catalog_structures import (
-        RegionMetadata,
         UnifiedCatalog,
     )
     from bestehorn_llmmanager.bedrock.models.model_details import (
@@ -60,7 +56,7 @@ def newer_over(upper: UnifiedCatalog, lower: UnifiedCatalog) -> UnifiedCatalog:
     newer = [
         region
         for region, entry in upper.regions_metadata.items()
-        if region not in below or _retrieved(entry) >= _retrieved(below[region])
+        if region not in below or entry.retrieved_utc >= below[region].retrieved_utc
     ]
     return overlay(restricted(upper, newer), lower)
 
@@ -82,10 +78,8 @@ def restricted(catalog: UnifiedCatalog, regions: Collection[str]) -> UnifiedCata
     if known.keys() <= set(regions):
         return catalog
     parts = (only_in(model, regions) for model in catalog.models.values())
-    metadata = replace(
-        catalog.metadata,
-        regions_metadata={region: known[region] for region in known if region in regions},
-    )
+    left = {region: known[region] for region in known if region in regions}
+    metadata = replace(catalog.metadata, regions_metadata=left, api_regions_queried=sorted(left))
     return replace(catalog, models=by_unique_name(filter(None, parts)), metadata=metadata)
 
 
@@ -112,10 +106,6 @@ def only_in(model: UnifiedModelInfo, regions: Collection[str]) -> UnifiedModelIn
         ],
         lifecycle_by_region={r: x for r, x in model.lifecycle_by_region.items() if r in regions},
     )
-
-
-def _retrieved(entry: RegionMetadata) -> datetime:
-    return entry.retrieval_timestamp.astimezone(timezone.utc)
 
 
 def _apart(

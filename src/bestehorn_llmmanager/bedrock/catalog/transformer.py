@@ -123,7 +123,7 @@ def _collect_models(
     for region in sorted(models_by_region):
         for summary in models_by_region[region]:
             model_id = summary.get("modelId") if isinstance(summary, dict) else None
-            if isinstance(model_id, str) and model_id:
+            if isinstance(model_id, str) and model_id.strip():
                 drafts.setdefault(model_id, _Draft(model_id)).summaries[region] = summary
             else:
                 problems.append(f"a foundation model in {region} has no `modelId`")
@@ -131,11 +131,17 @@ def _collect_models(
 
 
 def _attach_variants(drafts: dict[str, _Draft]) -> None:
-    """Move each ``<model id>:<context length>`` below the model, if that is there."""
+    """Move each ``<model id>:<context length>`` below the model, if that can be called."""
     for model_id in sorted(drafts):
-        base_id, _, _ = model_id.rpartition(":")
-        if model_id.count(":") >= _COLONS_OF_A_VARIANT and base_id in drafts:
-            drafts[base_id].variants.append(drafts.pop(model_id))
+        base = drafts.get(model_id.rpartition(":")[0])
+        if model_id.count(":") >= _COLONS_OF_A_VARIANT and base and base.is_callable():
+            variant = drafts.pop(model_id)
+            base.variants.append(variant)
+            base.profiles = sorted([*base.profiles, *variant.profiles], key=_profile_id)
+
+
+def _profile_id(profile: InferenceProfile) -> str:
+    return profile.profile_id
 
 
 def _report(problems: list[str]) -> None:
@@ -157,7 +163,8 @@ def _providers_by_prefix(drafts: Iterable[_Draft]) -> dict[str, str]:
 
 def _provider(draft: _Draft, providers: Mapping[str, str]) -> str:
     prefix = draft.model_id.partition(".")[0]
-    return _text(draft.first_summary, "providerName") or providers.get(prefix, prefix)
+    listed = _text(draft.first_summary, "providerName")
+    return listed or providers.get(prefix) or prefix.strip() or draft.model_id
 
 
 def _name(draft: _Draft, provider: str) -> str:
@@ -165,7 +172,8 @@ def _name(draft: _Draft, provider: str) -> str:
     if listed or not draft.profiles:
         return listed or draft.model_id
     profile = draft.profiles[0]
-    return _without_first_words(_without_first_words(profile.name, profile.geography), provider)
+    name = _without_first_words(_without_first_words(profile.name, profile.geography), provider)
+    return name.strip() or draft.model_id
 
 
 def _without_first_words(text: str, words: str) -> str:
@@ -188,7 +196,7 @@ def _to_model(draft: _Draft, providers: Mapping[str, str]) -> UnifiedModelInfo:
         lifecycle=lifecycle,
         lifecycle_by_region=exceptions,
         inference_types=types,
-        customizations=_texts(summary, "customizationsSupported"),
+        customizations=_customizations(draft),
         profiles=draft.profiles,
         context_variants=[
             ContextVariant(v.model_id, v.model_id.rpartition(":")[2], v.inference_types())
@@ -198,13 +206,23 @@ def _to_model(draft: _Draft, providers: Mapping[str, str]) -> UnifiedModelInfo:
     )
 
 
+def _customizations(draft: _Draft) -> list[str]:
+    """Those of any region: a model is customised in few, and called in many."""
+    listed = (
+        kind
+        for region in sorted(draft.summaries)
+        for kind in _texts(draft.summaries[region], "customizationsSupported")
+    )
+    return list(dict.fromkeys(listed))
+
+
 def _to_not_callable(draft: _Draft, providers: Mapping[str, str]) -> NotCallableModel:
     provider = _provider(draft, providers)
     return NotCallableModel(
         model_id=draft.model_id,
         name=_name(draft, provider),
         provider=provider,
-        reason="provisioned_only",
+        reason="provisioned_only" if "PROVISIONED" in draft.inference_types() else "not_offered",
         regions=sorted(draft.summaries),
     )
 

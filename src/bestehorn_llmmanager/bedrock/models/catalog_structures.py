@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timezone
 from enum import Enum
 
 from bestehorn_llmmanager.bedrock.models import reading
@@ -49,6 +50,11 @@ class RegionMetadata:
 
     source: CatalogSource
     retrieval_timestamp: datetime
+
+    @property
+    def retrieved_utc(self) -> datetime:
+        """The time for comparisons; a naive one, as 0.9.0 wrote, is local time."""
+        return self.retrieval_timestamp.astimezone(timezone.utc)
 
     def to_dict(self) -> dict[str, Any]:
         """The source as its value, the time as ISO 8601."""

@@ -115,8 +115,11 @@ class InferenceProfile:
         Raises:
             ValueError: A key is missing or of the wrong type.
         """
+        profile_id = reading.required(data, "profile_id", str)
+        if not profile_id.strip():
+            raise ValueError("`profile_id` is blank")
         return cls(
-            profile_id=reading.required(data, "profile_id", str),
+            profile_id=profile_id,
             name=reading.required(data, "name", str),
             geography=reading.required(data, "geography", str),
             routes=reading.texts_by_text(data, "routes"),
@@ -243,9 +246,10 @@ class NotCallableModel:
         model_id: Its id.
         name: The name that people know it by.
         provider: Its provider.
-        reason: ``"provisioned_only"`` (needs bought throughput), ``"mantle_only"`` (served by
-            the `bedrock-mantle` endpoint, not by `bedrock-runtime`) or ``"retired"`` (listed
-            by Bedrock once, no longer).
+        reason: ``"provisioned_only"`` (needs bought throughput), ``"not_offered"`` (listed, but
+            neither on demand nor behind a profile), ``"mantle_only"`` (served by the
+            `bedrock-mantle` endpoint, not by `bedrock-runtime`) or ``"retired"`` (listed by
+            Bedrock once, no longer).
         regions: Regions that list it, sorted; empty where not known.
         former_names: Other names that it had.
         facts: Limits, prices and capabilities where known, with their date.

@@ -208,6 +208,9 @@ class UnifiedModelInfo:
         data = reading.mapping(data, "A model")
         model_id = reading.optional(data, "model_id", str)
         inference_types = reading.texts_by_text(data, "inference_types")
+        direct_regions = inference_types.get("ON_DEMAND", [])
+        if direct_regions and not model_id:
+            raise ValueError("`model_id` is needed where `inference_types` has ON_DEMAND")
         profiles = [InferenceProfile.from_dict(item) for item in _objects(data, "profiles")]
         lifecycle = reading.optional(data, "lifecycle", dict)
         facts = reading.optional(data, "facts", dict)
@@ -221,7 +224,7 @@ class UnifiedModelInfo:
             region_access=(
                 _access_from_dict(reading.required(data, "region_access", dict))
                 if "region_access" in data
-                else RegionAccess(model_id, inference_types.get("ON_DEMAND", ()), profiles)
+                else RegionAccess(model_id, direct_regions, profiles)
             ),
             inference_parameters_link=reading.optional(data, "inference_parameters_link", str),
             hyperparameters_link=reading.optional(data, "hyperparameters_link", str),

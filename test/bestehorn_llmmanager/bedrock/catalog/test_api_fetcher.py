@@ -113,7 +113,10 @@ def answering(answer: Callable[[str, str], tuple[int, bytes]]) -> Iterator[str]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 64  # the usual 5 lets some of many clients wait a second
+
+    with Server(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
@@ -444,7 +447,7 @@ JUNK = [
     b'{"modelSummar',
     b'{"modelSummaries": null, "inferenceProfileSummaries": null}',
     b'{"modelSummaries": 7, "inferenceProfileSummaries": 7}',
-    b'{"modelSummaries": {}, "inferenceProfileSummaries": "x"}',
+    b'{"modelSummaries": "x", "inferenceProfileSummaries": "x"}',
     b"<html>a proxy says hello</html>",
     b"\xff\xfe",
 ]

@@ -50,7 +50,13 @@ _SHARED = AuthManager()  # making a boto3 session takes longer than the rest of 
 
 def new_catalog(**options: Any) -> BedrockModelCatalog:
     """A catalogue of one region that keeps nothing and tries once, if not told otherwise."""
-    defaults = {"auth_manager": _SHARED, "cache_mode": CacheMode.NONE, "regions": [HOME], "max_retries": 1, "timeout": 10}
+    defaults = {
+        "auth_manager": _SHARED,
+        "cache_mode": CacheMode.NONE,
+        "regions": [HOME],
+        "max_retries": 1,
+        "timeout": 10,
+    }
     return BedrockModelCatalog(**{**defaults, **options})
 
 
@@ -93,9 +99,7 @@ def serve(endpoint: LocalBedrock, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def bedrock(
-    monkeypatch: pytest.MonkeyPatch, snapshot: dict[str, Any]
-) -> Iterator[LocalBedrock]:
+def bedrock(monkeypatch: pytest.MonkeyPatch, snapshot: dict[str, Any]) -> Iterator[LocalBedrock]:
     with LocalBedrock(few_models_of(snapshot)) as endpoint:
         serve(endpoint, monkeypatch)
         yield endpoint
@@ -368,9 +372,7 @@ def test_a_port_where_nobody_listens_costs_one_timeout_at_most(
         port = taken.getsockname()[1]
     monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK", f"http://127.0.0.1:{port}")
     started = time.monotonic()
-    catalog = new_catalog(
-        regions=["us-east-1", "us-west-2", "eu-west-1"], timeout=1, max_retries=6
-    )
+    catalog = new_catalog(regions=["us-east-1", "us-west-2", "eu-west-1"], timeout=1, max_retries=6)
     assert catalog.get_catalog_metadata().source is CatalogSource.BUNDLED
     assert time.monotonic() - started < 2.0
 
@@ -465,6 +467,17 @@ def test_regions_that_all_failed_are_named_with_the_reason(bedrock: LocalBedrock
     assert kinds == {HOME: "denied", OTHER: "denied"}
 
 
+def test_an_answer_without_any_model_is_not_believed(
+    monkeypatch: pytest.MonkeyPatch, cache_dir: Path
+) -> None:
+    with LocalBedrock(snapshot_of()) as endpoint:
+        serve(endpoint, monkeypatch)
+        catalog = new_catalog(cache_mode=CacheMode.FILE, cache_directory=cache_dir)
+        assert catalog.get_catalog_metadata().source is CatalogSource.BUNDLED
+        assert catalog.is_model_available(NOVA, HOME)
+    assert not (cache_dir / "bedrock_catalog.json").exists()
+
+
 def test_a_cache_older_than_the_bundle_hides_no_model(
     bedrock: LocalBedrock, cache_dir: Path, bundle: BedrockModelCatalog
 ) -> None:
@@ -552,9 +565,7 @@ def test_refreshing_asks_aws_whatever_is_loaded_or_cached(
 def test_a_failed_refresh_keeps_newer_data(
     bedrock: LocalBedrock, cache_dir: Path, mode: CacheMode, fallback: bool
 ) -> None:
-    catalog = new_catalog(
-        cache_mode=mode, cache_directory=cache_dir, fallback_to_bundled=fallback
-    )
+    catalog = new_catalog(cache_mode=mode, cache_directory=cache_dir, fallback_to_bundled=fallback)
     before = catalog.ensure_catalog_available()
     deny_all(bedrock)
     if fallback:
@@ -701,51 +712,67 @@ def flagged(model: UnifiedModelInfo, region: str | None, flag: str) -> bool:
     return any(entry is not None and getattr(entry, flag) for entry in entries)
 
 
+def has_status(model: UnifiedModelInfo, region: str | None, status: str) -> bool:
+    lifecycle = model.get_lifecycle(region)
+    return lifecycle is not None and lifecycle.status == status
+
+
+FILTERS: dict[str, Callable[[UnifiedModelInfo, str | None, Any], bool]] = {
+    "provider": lambda model, _, value: model.provider == value,
+    "streaming_only": lambda model, _, value: model.streaming_supported or not value,
+    "input_modality": lambda model, _, value: value in model.input_modalities,
+    "output_modality": lambda model, _, value: value in model.output_modalities,
+    "access_method": lambda model, region, value: flagged(
+        model, region, f"has_{value}".replace("has_direct", "has_direct_access")
+    ),
+    "lifecycle": has_status,
+}
+
+
 @pytest.mark.parametrize("region", [None, HOME, "ap-southeast-2", "moon-north-1"])
 @pytest.mark.parametrize(
-    ("options", "holds"),
+    "options",
     [
-        ({}, lambda m, r: True),
-        ({"provider": "Anthropic"}, lambda m, r: m.provider == "Anthropic"),
-        ({"provider": "anthropic"}, lambda m, r: False),
-        ({"streaming_only": True}, lambda m, r: m.streaming_supported),
-        ({"input_modality": "IMAGE"}, lambda m, r: "IMAGE" in m.input_modalities),
-        ({"output_modality": "EMBEDDING"}, lambda m, r: "EMBEDDING" in m.output_modalities),
-        ({"access_method": "direct"}, lambda m, r: flagged(m, r, "has_direct_access")),
-        ({"access_method": "global_cris"}, lambda m, r: flagged(m, r, "has_global_cris")),
-        (
-            {"access_method": ModelAccessMethod.REGIONAL_CRIS},
-            lambda m, r: flagged(m, r, "has_regional_cris"),
-        ),
-        (
-            {"lifecycle": "LEGACY"},
-            lambda m, r: (own := m.get_lifecycle(r)) is not None and own.status == "LEGACY",
-        ),
-        (
-            {"provider": "Amazon", "streaming_only": True, "output_modality": "TEXT"},
-            lambda m, r: (
-                m.provider == "Amazon" and m.streaming_supported and "TEXT" in m.output_modalities
-            ),
-        ),
+        {},
+        {"provider": "Anthropic"},
+        {"provider": "anthropic"},
+        {"streaming_only": True},
+        {"streaming_only": False},
+        {"input_modality": "IMAGE"},
+        {"output_modality": "EMBEDDING"},
+        {"access_method": "direct"},
+        {"access_method": "regional_cris"},
+        {"access_method": "global_cris"},
+        {"lifecycle": "LEGACY"},
+        {"lifecycle": "ACTIVE"},
+        {"provider": "Amazon", "streaming_only": True, "output_modality": "TEXT"},
     ],
+    ids=str,
 )
 def test_a_list_of_models_is_what_a_plain_loop_would_find(
-    bundle: BedrockModelCatalog,
-    region: str | None,
-    options: dict[str, Any],
-    holds: Callable[[UnifiedModelInfo, str | None], bool],
+    bundle: BedrockModelCatalog, region: str | None, options: dict[str, Any]
 ) -> None:
-    everything = bundle.ensure_catalog_available().models.values()
+    everything = list(bundle.ensure_catalog_available().models.values())
     expected = [
         model
         for model in everything
-        if (region is None or region in model.get_supported_regions()) and holds(model, region)
+        if (region is None or region in model.get_supported_regions())
+        and all(FILTERS[name](model, region, value) for name, value in options.items())
     ]
     assert bundle.list_models(region, **options) == expected
-    if region in {None, HOME} and options.get("provider") != "anthropic":
-        assert 0 < len(expected)
-    if options:
-        assert len(expected) < len(everything)
+    can_match = region in {None, HOME} and options.get("provider") != "anthropic"
+    assert bool(expected) is can_match or region == "ap-southeast-2"
+    narrows = bool(options) and options != {"streaming_only": False}
+    assert (len(expected) < len(everything)) is (narrows or region is not None)
+
+
+@pytest.mark.parametrize("method", list(ModelAccessMethod)[:3])
+def test_an_access_method_may_be_the_enum(
+    bundle: BedrockModelCatalog, method: ModelAccessMethod
+) -> None:
+    assert bundle.list_models(access_method=method) == bundle.list_models(
+        access_method=method.value
+    )
 
 
 @pytest.mark.parametrize("method", ["", "both", "DIRECT", ModelAccessMethod.BOTH])
@@ -845,14 +872,18 @@ def test_close_names_are_suggested_best_first(bundle: BedrockModelCatalog) -> No
         ("Nova Lit", "There is no model 'Nova Lit'. Closest: Nova Lite, "),
         (
             "Grok 4.3",
-            "Grok 4.3 (xai.grok-4.3) is served by the `bedrock-mantle` endpoint, "
-            "not by `bedrock-runtime`.",
+            (
+                "Grok 4.3 (xai.grok-4.3) is served by the `bedrock-mantle` endpoint, "
+                "not by `bedrock-runtime`."
+            ),
         ),
         ("xai.grok-4.3", "Grok 4.3 (xai.grok-4.3) is served by the `bedrock-mantle` endpoint"),
         (
             "Claude 3 Opus",
-            "Claude 3 Opus (anthropic.claude-3-opus-20240229-v1:0) is retired: "
-            "Bedrock does not list it any more. Closest: ",
+            (
+                "Claude 3 Opus (anthropic.claude-3-opus-20240229-v1:0) is retired: "
+                "Bedrock does not list it any more. Closest: "
+            ),
         ),
         ("anthropic claude-3-opus", "Claude 3 Opus (anthropic.claude-3-opus-20240229-v1:0) is re"),
     ],

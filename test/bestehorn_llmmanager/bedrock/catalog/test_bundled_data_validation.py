@@ -68,9 +68,7 @@ def test_every_region_entry_satisfies_the_rules_of_access(model: UnifiedModelInf
         assert access == ModelAccessInfo(**vars(access))  # its own rules hold
         assert access.region == region
         assert re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", region)
-        assert access.has_direct_access == (
-            region in model.inference_types.get("ON_DEMAND", ())
-        )
+        assert access.has_direct_access == (region in model.inference_types.get("ON_DEMAND", ()))
         assert access.model_id == (model.model_id if access.has_direct_access else None)
         for profile_id in access.get_cris_profile_ids():
             assert region in profiles[profile_id].routes

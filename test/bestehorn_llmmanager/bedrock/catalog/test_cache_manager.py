@@ -694,9 +694,13 @@ def test_no_bytes_crash_loading(content: bytes) -> None:
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["models", "metadata", "source", "package_version", "x"]), inner, max_size=4
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["models", "metadata", "source", "package_version", "x"]),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=12,
 )
@@ -747,10 +751,11 @@ def test_a_truncated_file_is_a_miss_wherever_it_ends(share: float) -> None:
 
 def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     yield path
-    items = value.items() if isinstance(value, dict) else ()
-    items = enumerate(value[:1]) if isinstance(value, list) else items
-    for key, inner in items:
-        yield from _paths(inner, (*path, key))
+    if isinstance(value, list):
+        value = dict(enumerate(value[:1]))
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _paths(inner, (*path, key))
 
 
 @functools.cache

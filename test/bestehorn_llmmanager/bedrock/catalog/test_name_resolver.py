@@ -325,7 +325,9 @@ def test_names_without_a_model_are_explained(name: str, explanation: str) -> Non
     "name", ["Claude Sonnet 4", "claude-sonnet-4", "Claude 4 Sonnet", "Anthropic Claude Sonnet 4"]
 )
 def test_a_version_is_never_guessed(name: str) -> None:
-    without_4 = resolver_of(invented_model("Claude Sonnet 4.5"), invented_model("Claude Sonnet 4.6"))
+    without_4 = resolver_of(
+        invented_model("Claude Sonnet 4.5"), invented_model("Claude Sonnet 4.6")
+    )
     assert without_4.find(name) is None
     assert without_4.resolve_name(name, strict=True) is None
     with_4 = resolver_of(
@@ -469,7 +471,8 @@ def test_an_id_beats_a_former_name_of_the_same_spelling() -> None:
 
 def test_a_former_name_of_two_models_is_ambiguous() -> None:
     both = resolver_of(
-        invented_model("Duck", former_names=["Bird"]), invented_model("Goose", former_names=["Bird"])
+        invented_model("Duck", former_names=["Bird"]),
+        invented_model("Goose", former_names=["Bird"]),
     )
     assert both.find("Bird") is both.find("bird") is None
     assert both.find("Bird", any_spelling=False) is None

@@ -193,7 +193,10 @@ def test_what_is_known_of_a_model_survives(upper: Listings, lower: Listings) -> 
         for name, model in below.models.items()
     }
     knowing = dataclasses.replace(below, models=models)
-    result, told = overlay(catalog_of(upper), knowing), with_knowledge_of(catalog_of(upper), knowing)
+    result, told = (
+        overlay(catalog_of(upper), knowing),
+        with_knowledge_of(catalog_of(upper), knowing),
+    )
     for catalog in (result, told):
         for model_id, model in by_id(catalog).items():
             known = by_id(knowing).get(model_id)
@@ -229,13 +232,13 @@ def test_a_model_known_by_its_profiles_alone_takes_the_older_description() -> No
 
 
 def test_a_model_that_vanished_is_gone_where_aws_was_asked_and_nowhere_else() -> None:
-    everywhere = catalog_of(dict.fromkeys(REGIONS, {"zoo.owl-v1:0": "both"}))
+    everywhere = catalog_of({region: {"zoo.owl-v1:0": "both"} for region in REGIONS})
     result = overlay(catalog_of({"r-east-1": {}}), everywhere)
     owl = result.models["Owl"]
     assert owl.get_supported_regions() == ["r-north-1", "r-west-1"]
     assert owl.inference_types == {"ON_DEMAND": ["r-north-1", "r-west-1"]}
     assert [profile.source_regions for profile in owl.profiles] == [["r-north-1", "r-west-1"]]
-    assert overlay(catalog_of(dict.fromkeys(REGIONS, {})), everywhere).models == {}
+    assert overlay(catalog_of({region: {} for region in REGIONS}), everywhere).models == {}
 
 
 @given(listings=some_listings, regions=st.sets(st.sampled_from(REGIONS)))

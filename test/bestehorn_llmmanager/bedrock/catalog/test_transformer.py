@@ -86,9 +86,7 @@ def of_snapshot(snapshot: Mapping[str, Any], regions: Iterable[str]) -> RawCatal
     raw = RawCatalogData()
     for region in regions:
         listing = snapshot["regions"][region]
-        raw.add_region_data(
-            region, listing["modelSummaries"], listing["inferenceProfileSummaries"]
-        )
+        raw.add_region_data(region, listing["modelSummaries"], listing["inferenceProfileSummaries"])
     return raw
 
 
@@ -124,9 +122,7 @@ def test_every_profile_of_the_snapshot_can_be_called_where_it_is_listed(
         for listed in listing["inferenceProfileSummaries"]:
             model_id = listed["models"][0]["modelArn"].rpartition("/")[2]
             [known] = [
-                p
-                for p in by_id[model_id].profiles
-                if p.profile_id == listed["inferenceProfileId"]
+                p for p in by_id[model_id].profiles if p.profile_id == listed["inferenceProfileId"]
             ]
             destinations = [m["modelArn"].split(":")[3] or "*" for m in listed["models"]]
             assert known.routes[region] == destinations
@@ -600,6 +596,15 @@ def test_a_lifecycle_is_read_as_far_as_it_can_be(
     assert catalog.models["Some Model"].lifecycle == expected
 
 
+@pytest.mark.parametrize("end", [datetime(9999, 12, 31, tzinfo=timezone.utc), "0001-01-01"])
+def test_a_time_that_no_clock_shows_does_not_keep_the_catalogue_from_being_stored(
+    end: Any,
+) -> None:
+    never = {"status": "ACTIVE", "endOfLifeTime": end}
+    catalog = transform({"us-east-1": [summary(NOVA, modelLifecycle=never)]})
+    assert UnifiedCatalog.from_dict(catalog.to_dict()) == catalog
+
+
 # What the API does not promise
 
 
@@ -705,6 +710,7 @@ def test_junk_costs_only_itself(models: list[Any], profiles: list[Any]) -> None:
     [claude] = [m for m in catalog.models.values() if m.model_id == HAIKU]
     assert claude.get_direct_access_regions() == ["eu-west-1", "us-east-1"]
     assert f"us.{HAIKU}" in claude.get_inference_profiles()
+    assert UnifiedCatalog.from_dict(catalog.to_dict()) == catalog
 
 
 @pytest.mark.parametrize("model_id", [".b", " ", " .b", "."])
@@ -745,9 +751,7 @@ def test_the_metadata_name_the_regions_that_answered_and_those_that_did_not() ->
 def test_the_time_of_retrieval_is_now_unless_given() -> None:
     before = datetime.now(timezone.utc)
     metadata = (
-        CatalogTransformer()
-        .transform_api_data(raw_data({"us-east-1": [summary(NOVA)]}))
-        .metadata
+        CatalogTransformer().transform_api_data(raw_data({"us-east-1": [summary(NOVA)]})).metadata
     )
     assert before <= metadata.retrieval_timestamp <= datetime.now(timezone.utc)
     assert metadata.regions_metadata["us-east-1"].retrieval_timestamp is not None
@@ -755,7 +759,7 @@ def test_the_time_of_retrieval_is_now_unless_given() -> None:
 
 def test_nothing_at_all_is_an_error_that_names_the_failed_regions() -> None:
     raw = RawCatalogData()
-    with pytest.raises(ValueError, match="nothing to transform.*none"):
+    with pytest.raises(ValueError, match=r"nothing to transform.*none"):
         CatalogTransformer().transform_api_data(raw)
     raw.add_region_failure("us-east-1", "denied")
     with pytest.raises(ValueError, match=r"us-east-1.*denied"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -277,6 +278,8 @@ def _checked_names(values: Sequence[str], what: str) -> list[str]:
         raise ConfigurationError(
             f"`{what}` must be a list, got the string {values!r}: use [{values!r}]"
         )
+    if values is not None and not isinstance(values, Iterable):
+        raise ConfigurationError(f"`{what}` must be a list, got {values!r}")
     names = list(values or ())
     if not names:
         raise ConfigurationError(f"`{what}` is empty; give at least one.")

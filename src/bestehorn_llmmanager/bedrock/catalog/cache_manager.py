@@ -358,8 +358,8 @@ def _make_directory(directory: str) -> None:
 def _remove_abandoned(path: str) -> None:
     """Delete what writers that were killed have left behind."""
     directory, name = os.path.split(path)
-    with contextlib.suppress(OSError):
-        for entry in os.scandir(directory):
+    with contextlib.suppress(OSError), os.scandir(directory) as entries:
+        for entry in entries:
             ours = entry.name.startswith(f"{name}.") and entry.name.endswith(_TEMPORARY)
             if ours and time.time() - entry.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
                 os.unlink(entry.path)

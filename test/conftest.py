@@ -11,12 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from bestehorn_llmmanager.bedrock.models.catalog_paths import CatalogFilePaths
 from bestehorn_llmmanager.testing import LocalBedrock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# Two cores are shared with servers and processes that tests start: time is no law here.
+settings.register_profile("shared-machine", deadline=None)
+settings.load_profile("shared-machine")
 
 DATA = Path(__file__).parent / "data"
 

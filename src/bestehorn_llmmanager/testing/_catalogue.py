@@ -195,8 +195,7 @@ class Catalogue:
 
 
 def _is_on_demand(model: Mapping[str, Any]) -> bool:
-    types = model.get("inferenceTypesSupported")
-    return not types or "ON_DEMAND" in types
+    return "ON_DEMAND" in (model.get("inferenceTypesSupported") or ())
 
 
 def _moment(value: str | datetime) -> datetime:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bestehorn_llmmanager.bedrock.catalog.naming import by_unique_name
 from bestehorn_llmmanager.bedrock.correlators.model_cris_correlator import ModelCRISCorrelator
+from bestehorn_llmmanager.bedrock.models import reading
 from bestehorn_llmmanager.bedrock.models.catalog_structures import (
     CatalogMetadata,
     CatalogSource,
@@ -131,17 +132,15 @@ def _collect_models(
 
 
 def _attach_variants(drafts: dict[str, _Draft]) -> None:
-    """Move each ``<model id>:<context length>`` below the model, if that can be called."""
+    """Move each ``<model id>:<context length>`` below the model, if that can be called.
+
+    One that has a profile of its own stays a model of its own: the two must not be mixed up.
+    """
     for model_id in sorted(drafts):
         base = drafts.get(model_id.rpartition(":")[0])
-        if model_id.count(":") >= _COLONS_OF_A_VARIANT and base and base.is_callable():
-            variant = drafts.pop(model_id)
-            base.variants.append(variant)
-            base.profiles = sorted([*base.profiles, *variant.profiles], key=_profile_id)
-
-
-def _profile_id(profile: InferenceProfile) -> str:
-    return profile.profile_id
+        is_variant = model_id.count(":") >= _COLONS_OF_A_VARIANT and not drafts[model_id].profiles
+        if is_variant and base and base.is_callable():
+            base.variants.append(drafts.pop(model_id))
 
 
 def _report(problems: list[str]) -> None:
@@ -260,7 +259,7 @@ def _time(value: Any) -> datetime | None:
             value = datetime.fromisoformat(value.replace("Z", "+00:00"))
         except ValueError:
             return None
-    if not isinstance(value, datetime):
+    if not isinstance(value, datetime) or not reading.is_clock_time(value):
         return None
     return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
 

@@ -101,4 +101,6 @@ def _model_arns(summary: Mapping[str, Any]) -> list[BedrockArn]:
         else []
     )
     arns = [parse_arn(text) for text in texts if isinstance(text, str)]
-    return [arn for arn in arns if arn is not None and arn.kind == "foundation-model"]
+    return [
+        arn for arn in arns if arn and arn.kind == "foundation-model" and arn.resource_id.strip()
+    ]

@@ -67,6 +67,11 @@ def texts_by_text(data: Mapping[str, Any], key: str) -> dict[str, list[str]]:
     return value
 
 
+def is_clock_time(value: datetime) -> bool:
+    """Whether `time` reads what `value` is written as."""
+    return _FIRST_YEAR <= value.year <= _LAST_YEAR
+
+
 def time(data: Mapping[str, Any], key: str) -> datetime:
     """The ISO 8601 time under `key`, which must be there.
 
@@ -77,7 +82,7 @@ def time(data: Mapping[str, Any], key: str) -> datetime:
         value = datetime.fromisoformat(f"{text[:-1]}+00:00" if text.endswith("Z") else text)
     except ValueError:
         raise ValueError(f"`{key}` must be an ISO 8601 time, got {text!r}") from None
-    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+    if not is_clock_time(value):
         raise ValueError(f"`{key}` must be a time of this age, got {text!r}")
     return value
 

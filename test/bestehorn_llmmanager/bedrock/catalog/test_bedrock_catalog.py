@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import socket
 import subprocess
@@ -143,7 +144,7 @@ assert not {"boto3", "botocore", "filelock"} & set(sys.modules)
         *(
             (name, value)
             for name in ("cache_max_age_hours", "timeout", "max_workers")
-            for value in (0, -1, float("nan"), float("inf"), "10", True, None)
+            for value in (0, -1, float("nan"), float("-inf"), "10", True, None)
         ),
         *(("max_retries", value) for value in (-1, 1.5, "3", True, None)),
         *(("refresh", value) for value in ("sometimes", "", None)),
@@ -156,6 +157,15 @@ def test_an_argument_out_of_range_is_refused_by_its_name(option: str, value: Any
         BedrockModelCatalog(**{argument: value})
     if option != "regions" or not isinstance(value, list):
         assert repr(value) in str(raised.value)
+
+
+@pytest.mark.parametrize("option", ["cache_max_age_hours", "timeout", "max_workers"])
+def test_an_option_may_be_without_limit(
+    bedrock: LocalBedrock, cache_dir: Path, option: str
+) -> None:
+    without_limit = {"cache_mode": CacheMode.FILE, "cache_directory": cache_dir, option: math.inf}
+    assert new_catalog(**without_limit).get_catalog_metadata().source is CatalogSource.API
+    assert new_catalog(**without_limit).get_catalog_metadata().source is CatalogSource.CACHE
 
 
 def test_a_directory_that_is_no_path_is_refused() -> None:

@@ -194,7 +194,7 @@ MICRO = ("models", "Nova Micro")
         (_keep(99), "99 models, fewer than 100"),
         (_keep(0), "0 models, fewer than 100"),
         (_rename, "'Nova Nano' is the key of a model named 'Nova Micro'"),
-        (_drop(*MICRO, "model_id"), "model id"),
+        (_drop(*MICRO, "model_id"), "`model_id` is needed"),
         (_drop(*MICRO, "input_modalities"), "'Nova Micro' lacks modalities"),
         (_drop(*MICRO, "output_modalities"), "'Nova Micro' lacks modalities"),
         (_put(*MICRO, "inference_types", "ON_DEMAND", ["mars-north-1"]), "mars-north-1"),

@@ -1334,6 +1334,25 @@ def test_a_valid_second_place_beats_an_invalid_first(
     assert not cache.is_cache_valid()
 
 
+def test_the_place_with_the_newest_region_is_the_last_known_good(
+    cache_dir: Path, fallback: Path
+) -> None:
+    """The first place is full since yesterday; what was fetched today is in the second."""
+    long_ago, yesterday = now() - timedelta(days=9), now() - timedelta(hours=25)
+
+    def with_regions(name: str, virginia: datetime) -> UnifiedCatalog:
+        catalog = catalog_of(long_ago, name, regions=("us-east-1", "eu-west-1"))
+        regions = {
+            "us-east-1": RegionMetadata(CatalogSource.API, virginia),
+            "eu-west-1": RegionMetadata(CatalogSource.API, long_ago),
+        }
+        return replace(catalog, metadata=replace(catalog.metadata, regions_metadata=regions))
+
+    file_cache(cache_dir).save_cache(with_regions("First", yesterday))
+    file_cache(fallback).save_cache(with_regions("Second", now()))
+    assert names_in(file_cache(cache_dir).load_stored()) == ["Second"]
+
+
 def test_clearing_removes_both_places(cache_dir: Path, fallback: Path) -> None:
     cache = file_cache(cache_dir)
     cache.save_cache(catalog_of(now(), "First"))

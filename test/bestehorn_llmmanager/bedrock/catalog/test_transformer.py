@@ -332,10 +332,17 @@ def test_claude_4_5_that_was_never_direct_is_direct_where_the_api_says_so(model_
 # Access
 
 
-@pytest.mark.parametrize("types", [..., None, [], ["ON_DEMAND"], ["NEWER", "ON_DEMAND"]])
-def test_a_model_is_direct_where_the_api_does_not_exclude_it(types: Any) -> None:
+@pytest.mark.parametrize("types", [["ON_DEMAND"], ["NEWER", "ON_DEMAND"]])
+def test_a_model_is_direct_where_the_api_says_on_demand(types: Any) -> None:
     catalog = transform({"us-east-1": [summary(NOVA, inferenceTypesSupported=types)]})
     assert catalog.models["Some Model"].get_direct_access_regions() == ["us-east-1"]
+
+
+@pytest.mark.parametrize("types", [..., None, []])
+def test_a_model_whose_inference_types_are_not_stated_is_known_but_not_called(types: Any) -> None:
+    catalog = transform({"us-east-1": [summary(NOVA, inferenceTypesSupported=types)]})
+    assert not catalog.models
+    assert catalog.not_callable[NOVA].reason == "not_offered"
 
 
 @pytest.mark.parametrize("types", [["INFERENCE_PROFILE"], ["PROVISIONED"], ["NEWER"]])
@@ -454,6 +461,13 @@ def test_an_id_with_a_context_length_is_a_variant_of_its_base_model() -> None:
         ContextVariant(f"{OPUS}:200k", "200k", {"PROVISIONED": ["us-east-1"]}),
     ]
     assert catalog.not_callable == {}
+
+
+def test_a_version_is_no_context_length() -> None:
+    later = summary("a.x-v1:1", "X", inferenceTypesSupported=["PROVISIONED"])
+    catalog = transform({"us-east-1": [summary("a.x-v1", "X"), later]})
+    assert catalog.models["X"].context_variants == []
+    assert list(catalog.not_callable) == ["a.x-v1:1"]
 
 
 def test_a_variant_without_its_base_model_stands_for_itself() -> None:

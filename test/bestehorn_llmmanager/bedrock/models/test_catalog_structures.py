@@ -73,7 +73,7 @@ regions = st.sampled_from(["eu-west-1", "us-east-1", "mars-1"])
 times = st.datetimes(
     min_value=datetime(2000, 1, 1),  # noqa: DTZ001 (the zones come from the next line)
     max_value=datetime(2100, 12, 31),  # noqa: DTZ001
-    timezones=st.sampled_from([None, timezone.utc, timezone(-timedelta(hours=9, minutes=30))])
+    timezones=st.sampled_from([None, timezone.utc, timezone(-timedelta(hours=9, minutes=30))]),
 )
 sources = st.sampled_from(CatalogSource)
 metadata_values = st.builds(

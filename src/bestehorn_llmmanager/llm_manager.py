@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from bestehorn_llmmanager.bedrock.catalog.bedrock_catalog import Refresh
     from bestehorn_llmmanager.bedrock.models.access_method import ModelAccessInfo
     from bestehorn_llmmanager.bedrock.models.llm_manager_structures import AuthConfig
+    from bestehorn_llmmanager.bedrock.models.model_details import InferenceProfile
+    from bestehorn_llmmanager.bedrock.models.unified_structures import UnifiedModelInfo
 
 logger = logging.getLogger(__name__)
 
@@ -254,7 +256,14 @@ class LLMManager:
     def _target(self, model: str, region: str) -> _Target | None:
         arn = parse_arn(model)
         region = arn.region if arn and arn.region else region
-        access = self._catalog.get_model_info(model, region)
+        found = self._catalog.find_model(model)
+        profile = found and _profile_named(found, arn.resource_id if arn else model)
+        if profile:
+            # Whoever names a profile means this one, not another way to the same model.
+            method = "global_cris" if profile.is_global else "regional_cris"
+            routes = region in profile.routes
+            return _Target(model, region, method, profile.profile_id) if routes else None
+        access = found and found.get_access_info_for_region(region)
         if access:
             method, identifier = _ways(access)[0]
             return _Target(model, region, method, identifier)
@@ -297,6 +306,10 @@ def _checked_boto3_config(config: Boto3Config | None) -> Boto3Config:
             f"`boto3_config` must be a `Boto3Config`, got {type(config).__name__}"
         )
     return config
+
+
+def _profile_named(model: UnifiedModelInfo, text: str) -> InferenceProfile | None:
+    return next((profile for profile in model.profiles if profile.profile_id == text), None)
 
 
 def _ways(access: ModelAccessInfo) -> list[tuple[str, str]]:

@@ -284,6 +284,28 @@ def test_what_is_sent_fits_the_model_and_the_region(
     assert response.get_content()
 
 
+@pytest.mark.parametrize(
+    ("profile_id", "method"),
+    [
+        (f"us.{HAIKU}", "regional_cris"),
+        (f"global.{HAIKU}", "global_cris"),
+        (f"us.{NOVA}", "regional_cris"),
+    ],
+)
+@pytest.mark.parametrize("prefix", ["", "arn:aws:bedrock:us-east-1:123456789012:inference-profile/"])
+def test_a_profile_that_is_named_is_the_one_that_is_sent(
+    bedrock: LocalBedrock, profile_id: str, method: str, prefix: str
+) -> None:
+    response = new_manager([f"{prefix}{profile_id}"], ["us-east-1"]).converse(PROMPT)
+    assert called(bedrock) == [("us-east-1", profile_id)]
+    assert (response.access_method_used, response.inference_profile_id) == (method, profile_id)
+
+
+def test_a_profile_that_is_named_is_not_replaced_where_it_cannot_be_called() -> None:
+    with pytest.raises(ConfigurationError, match="can be called in"):
+        new_manager([f"eu.{NOVA}"], ["us-east-1"])
+
+
 def test_the_region_of_an_arn_wins(bedrock: LocalBedrock) -> None:
     arn = f"arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.{HAIKU}"
     response = new_manager([arn], ["us-east-1", "us-west-2"]).converse(PROMPT)

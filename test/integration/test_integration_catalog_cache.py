@@ -86,6 +86,32 @@ def within(seconds: float, holds: Callable[[], bool]) -> bool:
     return True
 
 
+@pytest.fixture(scope="module")
+def nova_only(snapshot: dict[str, Any]) -> dict[str, Any]:
+    """The snapshot with three regions and a few models: these tests are about files."""
+    kept = {"modelSummaries": "modelId", "inferenceProfileSummaries": "inferenceProfileId"}
+    return {
+        "regions": {
+            region: {
+                key: [
+                    item for item in snapshot["regions"][region][key] if "amazon.nova" in item[id_]
+                ]
+                for key, id_ in kept.items()
+            }
+            for region in REGIONS
+        }
+    }
+
+
+@pytest.fixture
+def bedrock(nova_only: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalBedrock]:
+    """A running endpoint that boto3 clients of this process, and of its children, find."""
+    with LocalBedrock(nova_only) as endpoint:
+        for name, value in endpoint.environment().items():
+            monkeypatch.setenv(name, value)
+        yield endpoint
+
+
 @pytest.fixture
 def fallback() -> Iterator[Path]:
     """The place below ``/tmp``; whatever the test leaves there goes away."""

@@ -111,6 +111,8 @@ class BedrockModelCatalog:
             raise ValueError(f"`max_retries` must be a whole number from 0, got {max_retries!r}")
         if refresh not in _REFRESHES:
             raise ValueError(f"`refresh` must be one of {_REFRESHES}, got {refresh!r}")
+        if not isinstance(cache_mode, CacheMode):
+            raise ValueError(f"`cache_mode` must be a `CacheMode`, got {cache_mode!r}")  # noqa: TRY004
         self._refresh = refresh
         self._any_spelling = enable_fuzzy_matching is not False
         self._force_refresh = force_refresh
@@ -307,6 +309,8 @@ class BedrockModelCatalog:
             if self._loaded is None:
                 self._raise_failure_since(asked)
                 self._loaded = self._load()
+                if self._refresh == "background":
+                    self._refresh_in_background(self._loaded)
             return self._loaded
 
     def _raise_failure_since(self, asked: float) -> None:
@@ -326,24 +330,25 @@ class BedrockModelCatalog:
     def _first_load(self) -> UnifiedCatalog:
         if self._refresh == "background":
             try:
-                catalog = self._loader.load(may_fetch=False)
+                return self._loader.load(may_fetch=False)
             except CatalogUnavailableError:
                 logger.debug("nothing local to answer from | asking AWS in the foreground")
-            else:
-                self._refresh_in_background()
-                return catalog
         return self._loader.load(
             bypass_cache=self._force_refresh, may_fetch=self._refresh != "never"
         )
 
-    def _refresh_in_background(self) -> None:
+    def _refresh_in_background(self, before: _Loaded) -> None:
+        """Ask AWS in a thread; what it says counts unless something newer was loaded meanwhile."""
+
         def refresh() -> None:
             try:
                 catalog = self._loader.load(bypass_cache=self._force_refresh)
             except Exception as error:  # noqa: BLE001  (the program goes on with what it has)
                 logger.warning("error=%r | the catalogue was not refreshed", error)
                 return
-            self._loaded = _Loaded(catalog, ModelNameResolver(catalog))
+            with self._lock:
+                if self._loaded is before:
+                    self._loaded = _Loaded(catalog, ModelNameResolver(catalog))
 
         threading.Thread(target=refresh, name="bedrock-catalog-refresh", daemon=True).start()
 

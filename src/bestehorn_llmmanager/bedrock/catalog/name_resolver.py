@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bestehorn_llmmanager.bedrock.catalog.name_normalizer import normalize_model_name
+from bestehorn_llmmanager.bedrock.models.arns import parse_arn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 else:
     from bestehorn_llmmanager._dataclass import dataclass
 
-_CATALOGUED_ARN_KINDS = (":foundation-model", ":inference-profile")
+_CATALOGUED_ARN_KINDS = ("foundation-model", "inference-profile")
 
 # `resolve_name(strict=False)` and `get_suggestions` score as 0.9.0 did.
 _CLOSE_ENOUGH_TO_MATCH = 0.7
@@ -53,7 +54,10 @@ class ModelNameResolver:
     ) -> None:
         self._catalog = catalog
         self._config = config
-        self._exact = dict(_identifiers(catalog.models.items()))
+        models = catalog.models
+        with_provider = {f"{model.provider} {name}": model for name, model in models.items()}
+        self._ids = dict(_identifiers(models.values()))
+        self._exact = {**with_provider, **self._ids, **models}
         self._names: dict[str, _Meaning] | None = None
         self._spellings: dict[str, _Meaning] | None = None
 
@@ -157,8 +161,9 @@ class ModelNameResolver:
         return aliases_of(model_info.model_name, self._alias_config())
 
     def _find_arn(self, text: str) -> UnifiedModelInfo | None:
-        kind, _, resource_id = text.partition("/")
-        return self._exact.get(resource_id) if kind.endswith(_CATALOGUED_ARN_KINDS) else None
+        arn = parse_arn(text)
+        known = arn is not None and arn.kind in _CATALOGUED_ARN_KINDS
+        return self._ids.get(arn.resource_id) if arn and known else None
 
     def _meaning(self, text: str, *, any_spelling: bool) -> _Meaning | None:
         if any_spelling:
@@ -231,18 +236,12 @@ class ModelNameResolver:
         return None
 
 
-def _identifiers(
-    models: Iterable[tuple[str, UnifiedModelInfo]],
-) -> Iterator[tuple[str, UnifiedModelInfo]]:
-    """Everything that stands for exactly one model, names last: they win."""
-    models = list(models)
-    yield from ((f"{model.provider} {name}", model) for name, model in models)
-    for _, model in models:
+def _identifiers(models: Iterable[UnifiedModelInfo]) -> Iterator[tuple[str, UnifiedModelInfo]]:
+    for model in models:
         variants = [variant.model_id for variant in model.context_variants]
         for identifier in (model.model_id, *_profile_ids(model), *variants):
             if identifier:
                 yield identifier, model
-    yield from models
 
 
 def _profile_ids(model: UnifiedModelInfo) -> list[str]:

@@ -36,7 +36,7 @@ def parse_arn(text: str) -> BedrockArn | None:
     parts = text.split(":", _PARTS - 1)
     if len(parts) != _PARTS or parts[0] != "arn" or parts[2] != "bedrock":
         return None
-    kind, slash, resource_id = parts[5].partition("/")
-    if not (slash and kind and resource_id):
+    kind, _, resource_id = parts[5].partition("/")
+    if not (kind and resource_id):
         return None
     return BedrockArn(parts[1], parts[3], parts[4], kind, resource_id)

@@ -42,14 +42,14 @@ def endpoints(snapshot: dict[str, Any]) -> Iterator[dict[str, str]]:
         LocalBedrock(answers) as denying,
         LocalBedrock(answers) as half_broken,
         LocalBedrock(answers) as babbling,
-        socket.create_server(("127.0.0.1", 0)) as taken,
+        socket.socket() as refusing,  # bound, so that nobody else gets the port, but not listening
     ):
         throttling.fail(Fault.throttling())
         denying.fail(Fault.access_denied())
         half_broken.fail(Fault.internal_error(), operation="ListInferenceProfiles", share=0.5)
         babbling.fail(Fault.broken_json())
-        port = taken.getsockname()[1]
-        taken.close()
+        refusing.bind(("127.0.0.1", 0))
+        port = refusing.getsockname()[1]
         yield {
             "fine": fine.url,
             "throttling": throttling.url,

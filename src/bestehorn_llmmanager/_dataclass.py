@@ -90,7 +90,7 @@ def _initializer(
     function: Callable[..., None] = namespace["__init__"]
     function.__qualname__ = f"{cls.__qualname__}.__init__"
     function.__module__ = cls.__module__
-    function.__annotations__ = {**cls.__annotations__, "return": "None"}
+    function.__annotations__ = {**cls.__annotations__, "return": None}
     return function
 
 

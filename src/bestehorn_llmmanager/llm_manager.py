@@ -276,10 +276,12 @@ class LLMManager:
         found = self._catalog.find_model(model)
         if found is None:
             return self._catalog.explain_missing(model)
-        regions = found.get_supported_regions()
+        profile = _profile_named(found, model.rpartition("/")[2])
+        regions = profile.source_regions if profile else found.get_supported_regions()
         shown = ", ".join(regions[:_SHOWN_REGIONS])
         more = f" and {len(regions) - _SHOWN_REGIONS} more" if len(regions) > _SHOWN_REGIONS else ""
-        return f"{found.model_name!r} can be called in {shown}{more}."
+        name = profile.profile_id if profile else found.model_name
+        return f"{name!r} can be called in {shown}{more}."
 
 
 def _checked_names(values: Sequence[str], what: str) -> list[str]:

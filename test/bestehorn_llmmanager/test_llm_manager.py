@@ -292,7 +292,9 @@ def test_what_is_sent_fits_the_model_and_the_region(
         (f"us.{NOVA}", "regional_cris"),
     ],
 )
-@pytest.mark.parametrize("prefix", ["", "arn:aws:bedrock:us-east-1:123456789012:inference-profile/"])
+@pytest.mark.parametrize(
+    "prefix", ["", "arn:aws:bedrock:us-east-1:123456789012:inference-profile/"]
+)
 def test_a_profile_that_is_named_is_the_one_that_is_sent(
     bedrock: LocalBedrock, profile_id: str, method: str, prefix: str
 ) -> None:

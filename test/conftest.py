@@ -7,6 +7,8 @@ import json
 import logging
 import os
 import shutil
+import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,9 @@ from hypothesis import settings
 from bestehorn_llmmanager.bedrock.models.catalog_paths import CatalogFilePaths
 from bestehorn_llmmanager.testing import LocalBedrock
 
+if sys.platform != "win32":
+    import fcntl
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -23,11 +28,38 @@ if TYPE_CHECKING:
 settings.register_profile("shared-machine", deadline=None)
 settings.load_profile("shared-machine")
 
+FALLBACK = CatalogFilePaths.get_fallback_cache_directory()
 DATA = Path(__file__).parent / "data"
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def fallback_lock(request: pytest.FixtureRequest) -> Iterator[None]:
+    """One place below ``/tmp`` is the same for all tests, also for those of another worker.
+
+    Those that use it (by the fixture `fallback`) have it to themselves, the others share it.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    alone = "fallback" in request.fixturenames
+    with (Path(tempfile.gettempdir()) / "bestehorn-llmmanager-tests.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
+
+
+@pytest.fixture
+def fallback() -> Iterator[Path]:
+    """The place below ``/tmp``; whatever the test leaves there goes away."""
+    yield FALLBACK
+    if FALLBACK.is_symlink() or FALLBACK.is_file():
+        FALLBACK.unlink()
+    shutil.rmtree(FALLBACK, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(
+    fallback_lock: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[None]:
     """No credentials, no settings and no cache but those that the test makes."""
     if not os.environ.get("LLMMANAGER_TEST_AWS"):
         for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -37,10 +69,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
         monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
         monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg-cache"))
-    fallback = CatalogFilePaths.get_fallback_cache_directory()
-    shutil.rmtree(fallback, ignore_errors=True)
+    shutil.rmtree(FALLBACK, ignore_errors=True)
     yield
-    shutil.rmtree(fallback, ignore_errors=True)
     logging.getLogger("bestehorn_llmmanager").setLevel(logging.NOTSET)
 
 

@@ -227,7 +227,9 @@ def _text_path(directory: str | os.PathLike[str]) -> str:
 
 
 def _retrieved(catalog: UnifiedCatalog) -> datetime:
-    return catalog.metadata.retrieval_timestamp.astimezone(timezone.utc)
+    """When the newest of its regions was asked."""
+    times = [entry.retrieved_utc for entry in catalog.regions_metadata.values()]
+    return max(times, default=catalog.metadata.retrieval_timestamp.astimezone(timezone.utc))
 
 
 def _path(text: str) -> Path:
@@ -243,14 +245,19 @@ def _read(path: str) -> UnifiedCatalog | None:
         data = json.loads(content)
         written_by = str(data["package_version"])
         if _compatibility(written_by) != _compatibility(__version__):
-            logger.debug("path=%s version=%s | cache of another version", path, written_by)
+            newer = _compatibility(written_by) > _compatibility(__version__)
+            level = logging.WARNING if newer else logging.DEBUG  # an upgrade is no surprise
+            logger.log(level, "path=%s version=%s | cache of another version", path, written_by)
             return None
-        return _as_cached(UnifiedCatalog.from_dict(data), path)
+        catalog = _as_cached(UnifiedCatalog.from_dict(data), path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         logger.warning("path=%s error=%s | cached catalogue ignored", path, _described(error))
         return None
+    if _retrieved(catalog).timestamp() > time.time() + _CLOCK_TOLERANCE_SECONDS:
+        logger.warning("path=%s | cached catalogue is from the future, not taken as fresh", path)
+    return catalog
 
 
 def _read_trusted(path: str) -> bytes:
@@ -288,8 +295,8 @@ def _described(error: Exception) -> str:
     )
 
 
-def _compatibility(version: str) -> list[str]:
-    return version.split(".")[:2]
+def _compatibility(version: str) -> list[int]:
+    return [int(part) if part.isdecimal() else -1 for part in version.split(".")[:2]]
 
 
 def _as_cached(catalog: UnifiedCatalog, path: str) -> UnifiedCatalog:

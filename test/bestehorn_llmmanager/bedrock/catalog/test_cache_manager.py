@@ -139,15 +139,6 @@ def run_mounted(mount: str, code: str, directory: Path) -> str:
 
 
 @pytest.fixture
-def fallback() -> Iterator[Path]:
-    """The place below ``/tmp``; whatever the test leaves there goes away."""
-    yield FALLBACK
-    if FALLBACK.is_symlink() or FALLBACK.is_file():
-        FALLBACK.unlink()
-    shutil.rmtree(FALLBACK, ignore_errors=True)
-
-
-@pytest.fixture
 def unwritable(tmp_path: Path) -> Path:
     """A directory that nobody, not even root, can make: its parent is a file."""
     blocker = tmp_path / "file"

@@ -26,6 +26,9 @@ from bestehorn_llmmanager.testing import Fault, LocalBedrock
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Configurations at random may end in the place below /tmp.
+pytestmark = pytest.mark.usefixtures("fallback")
+
 REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-2")
 AUTH = AuthManager()  # making a boto3 session takes longer than the rest of an example
 

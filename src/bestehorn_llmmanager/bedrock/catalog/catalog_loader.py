@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timezone
 
-from bestehorn_llmmanager.bedrock.catalog.bundled_loader import bundled_catalog, warn_of_age
-from bestehorn_llmmanager.bedrock.catalog.overlay import newer_over, overlay, with_knowledge_of
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
     APIFetchError,
     BundledDataError,
@@ -38,6 +36,9 @@ _CERTAINTY = (CatalogSource.API, CatalogSource.CACHE, CatalogSource.BUNDLED)
 @dataclass(frozen=True, kw_only=True)
 class CatalogLoader:
     """Loads a catalogue whenever it is asked to; keeps none itself.
+
+    What is needed only to fetch, to merge or to read the bundle is imported when it is needed: a
+    start that finds all regions in the cache needs none of it.
 
     For each region the first of these that answers counts:
 
@@ -199,7 +200,7 @@ class _Attempt:
 
     def _to_store(self, fetched: UnifiedCatalog) -> UnifiedCatalog:
         """What AWS said, now and before of other regions; what failed for now is not kept."""
-        stored = overlay(fetched, self._stored) if self._stored else fetched
+        stored = _overlay(fetched, self._stored) if self._stored else fetched
         answered = stored.regions_metadata
         refused = {r: f for r, f in sorted(self._failures.items()) if f.is_refusal}
         metadata = replace(
@@ -224,7 +225,7 @@ class _Attempt:
             raise self._unavailable()
         catalog = self._known_before()
         if self._fetched:
-            catalog = overlay(self._fetched, catalog) if catalog else self._fetched
+            catalog = _overlay(self._fetched, catalog) if catalog else self._fetched
         if catalog is None:
             raise self._unavailable()
         return self._described(catalog)
@@ -233,15 +234,15 @@ class _Attempt:
         """What was loaded, cached or bundled, for each region the newest of it."""
         known = self._stored
         if self._loaded:
-            known = newer_over(self._loaded, known) if known else self._loaded
+            known = _newer_over(self._loaded, known) if known else self._loaded
         if self._is_complete(known) or not self._loader.fallback_to_bundled:
             return known
         try:
-            bundle = bundled_catalog()
+            bundle = _bundle()
         except BundledDataError as error:
             self._answers["bundle"] = error.message
             return known
-        return newer_over(known, bundle) if known else bundle
+        return _newer_over(known, bundle) if known else bundle
 
     def _is_complete(self, known: UnifiedCatalog | None) -> bool:
         """Whether AWS itself has told of all the regions that there are."""
@@ -258,7 +259,7 @@ class _Attempt:
             return catalog
         source = max((entry.source for entry in entries), key=_CERTAINTY.index)
         if source is CatalogSource.BUNDLED:
-            warn_of_age(bundled_catalog())
+            _warn_of_age(_bundle())
         metadata = replace(
             catalog.metadata,
             source=source,
@@ -311,19 +312,46 @@ def _causes(raw: RawCatalogData) -> str:
 
 
 def _transformed(raw: RawCatalogData) -> UnifiedCatalog:
+    from bestehorn_llmmanager.bedrock.catalog.overlay import with_knowledge_of  # noqa: PLC0415
     from bestehorn_llmmanager.bedrock.catalog.transformer import CatalogTransformer  # noqa: PLC0415
 
     fetched = CatalogTransformer().transform_api_data(raw)
     try:
-        return with_knowledge_of(fetched, bundled_catalog())
+        return with_knowledge_of(fetched, _bundle())
     except BundledDataError as error:
         logger.warning("error=%s | live model catalogue without limits and prices", error)
         return fetched
 
 
+def _bundle() -> UnifiedCatalog:
+    from bestehorn_llmmanager.bedrock.catalog.bundled_loader import (  # noqa: PLC0415
+        bundled_catalog,
+    )
+
+    return bundled_catalog()
+
+
+def _warn_of_age(bundle: UnifiedCatalog) -> None:
+    from bestehorn_llmmanager.bedrock.catalog.bundled_loader import warn_of_age  # noqa: PLC0415
+
+    warn_of_age(bundle)
+
+
+def _overlay(upper: UnifiedCatalog, lower: UnifiedCatalog) -> UnifiedCatalog:
+    from bestehorn_llmmanager.bedrock.catalog.overlay import overlay  # noqa: PLC0415
+
+    return overlay(upper, lower)
+
+
+def _newer_over(upper: UnifiedCatalog, lower: UnifiedCatalog) -> UnifiedCatalog:
+    from bestehorn_llmmanager.bedrock.catalog.overlay import newer_over  # noqa: PLC0415
+
+    return newer_over(upper, lower)
+
+
 def _bundle_version(regions: Mapping[str, RegionMetadata]) -> str | None:
     if any(entry.source is CatalogSource.BUNDLED for entry in regions.values()):
-        return bundled_catalog().metadata.bundled_data_version
+        return _bundle().metadata.bundled_data_version
     return None
 
 

@@ -228,11 +228,12 @@ class BedrockAPIFetcher:
             APIThrottleError: Still throttled after the last try.
             APIFetchError: Refused or unreachable; `__cause__` is botocore's error.
         """
-        arguments = {"typeEquals": "SYSTEM_DEFINED", "maxResults": _PROFILES_PER_PAGE}
+        arguments = _profile_arguments(client)
         profiles: list[dict[str, Any]] = []
         while True:
             answer = _call(client.list_inference_profiles, region, **arguments)
-            profiles += _listed(answer, "inferenceProfileSummaries", region)
+            listed = _listed(answer, "inferenceProfileSummaries", region)
+            profiles += [profile for profile in listed if not _is_application_profile(profile)]
             if not answer.get("nextToken"):
                 return profiles
             arguments["nextToken"] = answer["nextToken"]
@@ -250,6 +251,17 @@ class BedrockAPIFetcher:
         else:
             reason = error.message if isinstance(error, APIFetchError) else _reason(error)
             raw.add_region_failure(calls.region, reason, kind=_kind(error))
+
+
+def _profile_arguments(client: Any) -> dict[str, Any]:
+    """What to ask for; a botocore from before application profiles knows no `typeEquals`."""
+    arguments = {"maxResults": _PROFILES_PER_PAGE, "typeEquals": "SYSTEM_DEFINED"}
+    operation = client.meta.service_model.operation_model("ListInferenceProfiles")
+    return {key: value for key, value in arguments.items() if key in operation.input_shape.members}
+
+
+def _is_application_profile(profile: Any) -> bool:
+    return isinstance(profile, dict) and profile.get("type") == "APPLICATION"
 
 
 def _all_regions() -> list[str]:

@@ -11,6 +11,7 @@ import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
+import botocore
 import pytest
 from botocore.config import Config
 
@@ -272,6 +273,10 @@ def test_an_endpoint_that_is_none_is_an_error_of_ours(
         AuthManager().get_bedrock_client("us-east-1")
 
 
+@pytest.mark.skipif(
+    tuple(map(int, botocore.__version__.split(".")[:2])) < (1, 39),
+    reason="botocore reads bearer keys for Bedrock since 1.39",
+)
 def test_a_bearer_token_is_enough_and_is_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "a-bearer-token")
     manager = AuthManager()

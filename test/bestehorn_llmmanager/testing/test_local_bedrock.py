@@ -210,14 +210,17 @@ def test_twenty_threads_are_served_at_once(snapshot: dict[str, Any]) -> None:
 
 
 def test_no_thread_and_no_port_is_left_after_stop(snapshot: dict[str, Any]) -> None:
-    before = set(threading.enumerate())
     bedrock = LocalBedrock(snapshot).start()
     port = _port(bedrock)
+
+    def threads() -> list[str]:
+        return [t.name for t in threading.enumerate() if f"LocalBedrock-{port}" in t.name]
+
     bedrock.client().converse(modelId=NOVA, messages=HELLO)
-    assert len(set(threading.enumerate()) - before) == 2
+    assert len(threads()) == 2
     bedrock.stop()
     bedrock.stop()
-    assert set(threading.enumerate()) <= before
+    assert threads() == []
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=5)
 

@@ -216,7 +216,8 @@ def test_no_thread_and_no_port_is_left_after_stop(snapshot: dict[str, Any]) -> N
     def threads() -> list[str]:
         return [t.name for t in threading.enumerate() if f"LocalBedrock-{port}" in t.name]
 
-    bedrock.client().converse(modelId=NOVA, messages=HELLO)
+    client = bedrock.client()  # kept, or its connection would go with it
+    client.converse(modelId=NOVA, messages=HELLO)
     assert len(threads()) == 2
     bedrock.stop()
     bedrock.stop()

@@ -8,13 +8,14 @@ With AWS credentials it talks to AWS. Without, it starts a Bedrock endpoint on t
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack
 from datetime import datetime, timezone
 
 from bestehorn_llmmanager import BedrockModelCatalog, LLMManager
 from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
 from bestehorn_llmmanager.bedrock.catalog import CacheMode
-from bestehorn_llmmanager.bedrock.exceptions import AuthenticationError
+from bestehorn_llmmanager.bedrock.exceptions import AuthenticationError, RetryExhaustedError
 from bestehorn_llmmanager.testing import LocalBedrock
 
 MODELS = ["Nova Micro", "Nova Lite", "Claude Haiku 4.5", "Claude Sonnet 4.5", "gpt-oss-120b"]
@@ -71,7 +72,10 @@ def show_answer() -> None:
         regions=REGIONS,
         catalog_cache_mode=CacheMode.MEMORY,
     )
-    response = manager.converse([{"role": "user", "content": [{"text": "What is a region?"}]}])
+    try:
+        response = manager.converse([{"role": "user", "content": [{"text": "What is a region?"}]}])
+    except RetryExhaustedError as error:
+        sys.exit(f"No answer: {error.last_errors[-1]}")
     print(f"{response.model_used} ({response.model_id_used}) in {response.region_used} says:")
     print(response.get_content())
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # Two cores are shared with servers and processes that tests start: time is no law here.
 settings.register_profile("shared-machine", deadline=None)
+settings.register_profile("thorough", deadline=None, max_examples=1000)
 settings.load_profile("shared-machine")
 
 FALLBACK = CatalogFilePaths.get_fallback_cache_directory()

@@ -59,7 +59,7 @@ def dataclass(*, frozen: bool, kw_only: bool = False) -> Callable[[type], type]:
         for method in (*_methods(names), _refuse_set, _refuse_delete):
             if method.__name__ not in cls.__dict__:
                 setattr(cls, method.__name__, method)
-        original = _Original(defaults)
+        original = _Original(defaults, kw_only=kw_only)
         cls.__dataclass_fields__ = _OnFirstUse(original, "__dataclass_fields__")  # type: ignore[attr-defined]  # the name that `dataclasses` looks for
         cls.__dataclass_params__ = _OnFirstUse(original, "__dataclass_params__")  # type: ignore[attr-defined]  # the same
         return cls
@@ -131,8 +131,9 @@ _refuse_delete.__name__ = "__delattr__"
 class _Original:
     """Makes the class that `dataclasses` would have made; only its descriptions are used."""
 
-    def __init__(self, defaults: dict[str, Any]) -> None:
+    def __init__(self, defaults: dict[str, Any], *, kw_only: bool) -> None:
         self._defaults = defaults
+        self._kw_only = kw_only
 
     def make(self, cls: type) -> type:
         import dataclasses  # noqa: PLC0415
@@ -144,7 +145,8 @@ class _Original:
             for name, default in self._defaults.items()
         }
         namespace |= {"__annotations__": dict(cls.__annotations__), "__module__": cls.__module__}
-        return dataclasses.dataclass(frozen=True)(type(cls.__name__, (), namespace))
+        make = dataclasses.dataclass(frozen=True, kw_only=self._kw_only)
+        return make(type(cls.__name__, (), namespace))
 
 
 class _OnFirstUse:

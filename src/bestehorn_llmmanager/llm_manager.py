@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Iterable
 from datetime import datetime, timezone
@@ -22,6 +23,7 @@ from bestehorn_llmmanager.bedrock.models.arns import parse_arn
 from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
 from bestehorn_llmmanager.bedrock.models.catalog_structures import CacheMode
 from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
+    AuthConfig,
     Boto3Config,
     LLMManagerConfig,
     RequestAttempt,
@@ -31,9 +33,10 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
+    from botocore.exceptions import ParamValidationError
+
     from bestehorn_llmmanager.bedrock.catalog.bedrock_catalog import Refresh
     from bestehorn_llmmanager.bedrock.models.access_method import ModelAccessInfo
-    from bestehorn_llmmanager.bedrock.models.llm_manager_structures import AuthConfig
     from bestehorn_llmmanager.bedrock.models.model_details import InferenceProfile
     from bestehorn_llmmanager.bedrock.models.unified_structures import UnifiedModelInfo
 
@@ -41,6 +44,12 @@ logger = logging.getLogger(__name__)
 
 _MOST_SECONDS_FOR_THE_CATALOGUE = 30
 _SHOWN_REGIONS = 8
+# "Invalid type for parameter messages[0].content, value: …", "Missing required parameter in
+# messages[0]: …", 'Unknown parameter in input: "…"': see botocore.validate
+_COMPLAINT = re.compile(
+    r"^(?:Invalid \w+ (?:\w+ )*for parameter|(?:Missing required|Unknown) parameter in) ([\w.\[\]]+)",
+    re.MULTILINE,
+)
 
 
 class _Target(NamedTuple):
@@ -65,7 +74,9 @@ class LLMManager:
         boto3_config: Settings of the clients.
         catalog_cache_mode: Where the model catalogue is kept; None means `CacheMode.FILE`.
         catalog_cache_directory: For `CacheMode.FILE`; None means the user's cache directory.
-        catalog_refresh: When AWS is asked for the catalogue: see `BedrockModelCatalog`.
+        catalog_refresh: When AWS is asked for the catalogue: see `BedrockModelCatalog`. The
+            models are resolved once, at construction: what ``"background"`` fetches serves the
+            next manager, or this one after `refresh_model_data`.
         force_refresh: Ask AWS for the catalogue now, whatever the cache has.
         default_inference_config: `inferenceConfig` of every call; that of a call wins.
         timeout: Seconds; the catalogue gets this, or 30 if it is more.
@@ -94,6 +105,10 @@ class LLMManager:
         self._models = _checked_names(models, "models")
         self._regions = _checked_names(regions, "regions")
         self._inference_config = dict(default_inference_config or {})
+        if auth_config is not None and not isinstance(auth_config, AuthConfig):
+            raise ConfigurationError(
+                f"`auth_config` must be an `AuthConfig`, got {type(auth_config).__name__}"
+            )
         self._auth_manager = AuthManager(auth_config, _checked_boto3_config(boto3_config))
         try:
             self._catalog = BedrockModelCatalog(
@@ -148,15 +163,10 @@ class LLMManager:
             `valid`, `errors`, `warnings`, `model_region_combinations` (pairs that can be called)
             and `auth_status`.
         """
-        callable_models = {target.model for target in self._targets}
         return {
             "valid": bool(self._targets),
             "errors": [],
-            "warnings": [
-                self._why_not_callable(model)
-                for model in self._models
-                if model not in callable_models
-            ],
+            "warnings": self._left_out(self._targets),
             "model_region_combinations": len(self._targets),
             "auth_status": self._auth_manager.get_auth_info()["auth_type"],
         }
@@ -194,7 +204,8 @@ class LLMManager:
             extra_request_fields: Further members of the request; win over all others.
 
         Raises:
-            RequestValidationError: There is no message.
+            RequestValidationError: There is no message, or the request is not of the form that
+                Converse takes; `invalid_fields` names the places.
             RetryExhaustedError: No target answered; `last_errors` has each one's error.
 
         Source: docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
@@ -202,6 +213,10 @@ class LLMManager:
         if not messages:
             raise RequestValidationError(
                 "`messages` is empty; Converse needs at least one message."
+            )
+        if "modelId" in (extra_request_fields or {}):
+            raise RequestValidationError(
+                "`extra_request_fields` must not have `modelId`: the manager chooses it."
             )
         members = {
             "messages": messages,
@@ -214,7 +229,11 @@ class LLMManager:
         return self._first_answer({**request, **(extra_request_fields or {})})
 
     def _first_answer(self, request: dict[str, Any]) -> BedrockResponse:
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+        from botocore.exceptions import (  # noqa: PLC0415
+            BotoCoreError,
+            ClientError,
+            ParamValidationError,
+        )
 
         started = time.perf_counter()
         attempts: list[RequestAttempt] = []
@@ -230,7 +249,9 @@ class LLMManager:
             try:
                 client = self._auth_manager.get_bedrock_client(target.region)
                 answer = client.converse(modelId=target.identifier, **request)
-            except (ClientError, BotoCoreError, AuthenticationError) as error:
+            except ParamValidationError as error:
+                raise _refused(error) from error
+            except (ClientError, BotoCoreError, AuthenticationError, OSError) as error:
                 attempt.error, attempt.end_time = error, datetime.now(timezone.utc)
                 continue
             attempt.success, attempt.end_time = True, datetime.now(timezone.utc)
@@ -245,6 +266,8 @@ class LLMManager:
             if (target := self._target(model, region))
         ]
         if targets:
+            for sentence in self._left_out(targets):
+                logger.warning("%s", sentence)
             return list(dict.fromkeys(targets))
         reasons = " ".join(self._why_not_callable(model) for model in self._models)
         raise ConfigurationError(
@@ -252,6 +275,19 @@ class LLMManager:
             f"{self._regions}. {reasons}",
             invalid_config={"models": self._models, "regions": self._regions},
         )
+
+    def _left_out(self, targets: Sequence[_Target]) -> list[str]:
+        """One sentence for each model that cannot be called, and each region that is not known."""
+        models = {target.model for target in targets}
+        known = self._catalog.ensure_catalog_available().get_all_regions()
+        return [
+            *(self._why_not_callable(model) for model in self._models if model not in models),
+            *(
+                f"Region {region!r} is not known; closest: {_closest(region, known)}."
+                for region in self._regions
+                if region not in known
+            ),
+        ]
 
     def _target(self, model: str, region: str) -> _Target | None:
         arn = parse_arn(model)
@@ -310,6 +346,12 @@ def _checked_boto3_config(config: Boto3Config | None) -> Boto3Config:
     return config
 
 
+def _closest(text: str, known: Sequence[str]) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    return ", ".join(get_close_matches(text, known, n=3, cutoff=0)) or "none"
+
+
 def _profile_named(model: UnifiedModelInfo, text: str) -> InferenceProfile | None:
     return next((profile for profile in model.profiles if profile.profile_id == text), None)
 
@@ -340,6 +382,17 @@ def _response(
         total_duration_ms=duration_ms,
         api_latency_ms=(answer.get("metrics") or {}).get("latencyMs"),
         model_id_used=target.identifier,
+    )
+
+
+def _refused(error: ParamValidationError) -> RequestValidationError:
+    """Name the places that botocore complains of; its own text quotes what stands there."""
+    places = list(dict.fromkeys(_COMPLAINT.findall(str(error))))
+    return RequestValidationError(
+        "The request is not of the form that Converse takes. Look at "
+        f"{', '.join(places) or 'its members'}; a message is "
+        "{'role': 'user', 'content': [{'text': '…'}]}.",
+        invalid_fields=places,
     )
 
 

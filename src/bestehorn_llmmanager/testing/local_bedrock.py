@@ -202,6 +202,10 @@ class LocalBedrock(Endpoint):
             share: Only this share of them, from 0 to 1, by dice that `seed` determines.
             after: So many are spared first.
         """
+        if not isinstance(fault, Fault):
+            raise TypeError(
+                f"`fault` must be a `Fault`, such as `Fault.throttling()`, got {fault!r}"
+            )
         self._faults.add(
             fault,
             operation=operation,

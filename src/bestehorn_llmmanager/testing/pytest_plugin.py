@@ -43,5 +43,7 @@ def local_bedrock(
             monkeypatch.setenv(name, "127.0.0.1")
         for name, value in bedrock.environment().items():
             monkeypatch.setenv(name, value)
+        # What this endpoint says is kept out of the user's own cache.
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
         yield bedrock

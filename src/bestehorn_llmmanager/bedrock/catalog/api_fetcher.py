@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import socket
 import time
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bestehorn_llmmanager.bedrock.catalog.daemon_pool import DaemonPool
+from bestehorn_llmmanager.bedrock.catalog.regions import all_regions
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
     APIFetchError,
     APIThrottleError,
@@ -23,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 _PROFILES_PER_PAGE = 1000  # the most that ListInferenceProfiles takes
 _CALLS_PER_REGION = 2
+_NO_SUCH_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 _LONGEST_TIMEOUT_SECONDS = 86_400.0  # sockets and locks overflow beyond their own limits
 
 # Error code to what it says of the region. The service answers UnrecognizedClientException in
@@ -140,7 +144,7 @@ class BedrockAPIFetcher:
         Raises:
             APIFetchError: No region answered both calls; names each cause.
         """
-        raw = self.sweep(_all_regions() if regions is None else regions)
+        raw = self.sweep(all_regions() if regions is None else regions)
         if raw.failed_regions and not raw.has_data:
             raise APIFetchError(f"No region answered: {causes(raw)}", region="all")
         return raw
@@ -163,10 +167,9 @@ class BedrockAPIFetcher:
         return raw
 
     def _ask(self, regions: Sequence[str], deadline: float, raw: RawCatalogData) -> None:
-        pool = ThreadPoolExecutor(
-            max_workers=_CALLS_PER_REGION * max(1, min(self._max_workers, len(regions))),
-            thread_name_prefix="bedrock-catalog",
-        )
+        regions_in_flight = max(1, min(int(self._max_workers), len(regions)))
+        pool = DaemonPool(_CALLS_PER_REGION * regions_in_flight, name="bedrock-catalog")
+        under_way: list[_RegionCalls] = []
         try:
             under_way = [
                 calls for region in regions if (calls := self._start(pool, region, deadline, raw))
@@ -179,10 +182,12 @@ class BedrockAPIFetcher:
                 self._collect(calls, raw)
         finally:
             # A call that hangs ends by its own read timeout; nobody waits for it.
-            pool.shutdown(wait=False, cancel_futures=True)
+            for future in (future for calls in under_way for future in calls.futures):
+                future.cancel()
+            pool.stop()
 
     def _start(
-        self, pool: ThreadPoolExecutor, region: str, deadline: float, raw: RawCatalogData
+        self, pool: DaemonPool, region: str, deadline: float, raw: RawCatalogData
     ) -> _RegionCalls | None:
         try:
             client = self._client(region, deadline)
@@ -239,18 +244,18 @@ class BedrockAPIFetcher:
             arguments["nextToken"] = answer["nextToken"]
 
     def _collect(self, calls: _RegionCalls, raw: RawCatalogData) -> None:
-        if not all(future.done() for future in calls.futures):
-            raw.add_region_failure(
-                calls.region, f"no answer within {self._timeout:g} s", kind="timeout"
-            )
-            return
-        calls.client.close()
-        error = calls.models.exception() or calls.profiles.exception()
-        if error is None:
-            raw.add_region_data(calls.region, calls.models.result(), calls.profiles.result())
-        else:
+        finished = [future for future in calls.futures if future.done()]
+        error = next((e for future in finished if (e := future.exception())), None)
+        if error is not None:
             reason = error.message if isinstance(error, APIFetchError) else _reason(error)
             raw.add_region_failure(calls.region, reason, kind=_kind(error))
+        elif len(finished) < _CALLS_PER_REGION:
+            reason = f"no answer within {self._timeout:g} s"
+            raw.add_region_failure(calls.region, reason, kind="timeout")
+        else:
+            raw.add_region_data(calls.region, calls.models.result(), calls.profiles.result())
+        if len(finished) == _CALLS_PER_REGION:
+            calls.client.close()
 
 
 def _profile_arguments(client: Any) -> dict[str, Any]:
@@ -262,12 +267,6 @@ def _profile_arguments(client: Any) -> dict[str, Any]:
 
 def _is_application_profile(profile: Any) -> bool:
     return isinstance(profile, dict) and profile.get("type") == "APPLICATION"
-
-
-def _all_regions() -> list[str]:
-    from bestehorn_llmmanager.bedrock.catalog.regions import all_regions  # noqa: PLC0415
-
-    return all_regions()
 
 
 def _refuse_after(deadline: float) -> Callable[..., None]:
@@ -323,8 +322,12 @@ def _kind(error: BaseException) -> str:
 
 def _is_unknown_host(error: BaseException | None) -> bool:
     """Whether the region's endpoint has no address; botocore keeps urllib3's error beside its own."""
-    inner = getattr(error, "kwargs", {}).get("error")
-    return type(inner).__name__ in {"NameResolutionError", "gaierror"}
+    while error is not None:
+        if isinstance(error, socket.gaierror):
+            # EAI_AGAIN and the like are passing troubles of the resolver.
+            return error.errno in _NO_SUCH_HOST
+        error = getattr(error, "kwargs", {}).get("error") or error.__cause__
+    return False
 
 
 def _log_outcome(raw: RawCatalogData, seconds: float) -> None:

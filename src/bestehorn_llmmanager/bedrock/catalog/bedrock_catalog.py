@@ -12,7 +12,7 @@ from bestehorn_llmmanager.bedrock.catalog.name_resolver import ModelNameResolver
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import CatalogUnavailableError
 from bestehorn_llmmanager.bedrock.models.access_method import ModelAccessMethod
 from bestehorn_llmmanager.bedrock.models.arns import parse_arn
-from bestehorn_llmmanager.bedrock.models.catalog_structures import CacheMode
+from bestehorn_llmmanager.bedrock.models.catalog_structures import CacheMode, CatalogSource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ class BedrockModelCatalog:
 
     Args:
         auth_manager: Credentials for the live APIs; None means boto3's own chain. Where nothing
-            points at credentials, nothing is sent.
+            points at credentials, only the EC2 metadata service is asked, for at most a second;
+            with ``AWS_EC2_METADATA_DISABLED=true`` nothing is sent and boto3 is not imported.
         cache_mode: `FILE` (survives the process), `MEMORY` (this object only) or `NONE`.
         cache_directory: For `FILE`; None means the user's cache directory.
         cache_max_age_hours: How long data of a region is valid after AWS gave it.
@@ -165,7 +166,7 @@ class BedrockModelCatalog:
             model_name: Name in any spelling, model id, profile id, or ARN of either; a name that
                 earlier releases of this library used works, too.
             region: AWS region code. None means the region of the ARN, else the alphabetically
-                first region that has the model.
+                first region that has the profile or model.
 
         Returns:
             None for a name that is unknown or ambiguous, and where the region does not have the
@@ -177,10 +178,7 @@ class BedrockModelCatalog:
         model = self.find_model(model_name)
         if model is None:
             return None
-        if region is None:
-            arn = parse_arn(model_name)
-            region = arn.region if arn and arn.region else min(model.region_access)
-        return model.region_access.get(region)
+        return model.region_access.get(region or _first_region(model, model_name))
 
     def get_model_access_info(self, model_name: str, region: str) -> ModelAccessInfo | None:
         """The same as `get_model_info`."""
@@ -214,13 +212,24 @@ class BedrockModelCatalog:
         """
         return self._get().resolver.get_suggestions(model_name, max_suggestions)
 
-    def explain_missing(self, model_name: str) -> str:
-        """A sentence that says why `find_model` answers None, and which names are close.
+    def explain_missing(self, model_name: str, region: str | None = None) -> str:
+        """A sentence that says why a query answers None, and what is close.
+
+        Args:
+            model_name: What `find_model` or `get_model_info` was asked for.
+            region: The region that was asked for, if any.
 
         Raises:
             CatalogUnavailableError: As for `ensure_catalog_available`.
         """
         resolver = self._get().resolver
+        model = self.find_model(model_name)
+        if model:
+            where = f"; not in {region!r}" if region and region not in model.region_access else ""
+            regions = ", ".join(model.get_supported_regions())
+            return f"{model.model_name!r} is known{where}. It can be called in {regions}."
+        if not isinstance(model_name, str):
+            return f"A model name is a text, got {model_name!r}."
         meanings = resolver.meanings(model_name)
         if len(meanings) > 1:
             return f"{model_name!r} can mean {', '.join(meanings)}; say which."
@@ -250,7 +259,7 @@ class BedrockModelCatalog:
             region: Can be called there.
             provider: Exactly as the API spells it, for example ``"Anthropic"``.
             streaming_only: ConverseStream works.
-            input_modality: ``"TEXT"``, ``"IMAGE"``, …
+            input_modality: ``"TEXT"``, ``"IMAGE"``, …, in any case.
             output_modality: The same.
             access_method: ``"direct"``, ``"regional_cris"`` or ``"global_cris"`` (or the enum):
                 can be called that way in `region`, or in any region if none is given.
@@ -264,10 +273,10 @@ class BedrockModelCatalog:
         return [
             model
             for model in self._get().catalog.filter_models(region, provider, streaming_only)
-            if (input_modality is None or input_modality in model.input_modalities)
-            and (output_modality is None or output_modality in model.output_modalities)
+            if (input_modality is None or input_modality.upper() in model.input_modalities)
+            and (output_modality is None or output_modality.upper() in model.output_modalities)
             and (flag is None or _has_access(model, flag, region))
-            and (lifecycle is None or _status(model, region) == lifecycle)
+            and (lifecycle is None or _status(model, region) == lifecycle.upper())
         ]
 
     def get_catalog_metadata(self) -> CatalogMetadata:
@@ -302,14 +311,15 @@ class BedrockModelCatalog:
             self._cache.clear_cache()
 
     def _get(self) -> _Loaded:
-        if self._loaded is not None:
-            return self._loaded
+        loaded = self._loaded
+        if loaded is not None:
+            return loaded
         asked = time.monotonic()
         with self._lock:
             if self._loaded is None:
                 self._raise_failure_since(asked)
                 self._loaded = self._load()
-                if self._refresh == "background":
+                if self._refresh == "background" and not _is_from_api(self._loaded.catalog):
                     self._refresh_in_background(self._loaded)
             return self._loaded
 
@@ -353,6 +363,11 @@ class BedrockModelCatalog:
         threading.Thread(target=refresh, name="bedrock-catalog-refresh", daemon=True).start()
 
 
+def _is_from_api(catalog: UnifiedCatalog) -> bool:
+    entries = catalog.metadata.regions_metadata.values()
+    return any(entry.source is CatalogSource.API for entry in entries)
+
+
 def _require_positive(**values: float) -> None:
     for name, value in values.items():
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -366,11 +381,26 @@ def _checked_regions(regions: Sequence[str] | None) -> tuple[str, ...] | None:
     if isinstance(regions, str) or not regions:
         raise ValueError(f"`regions` must be a list of region codes or None, got {regions!r}")
     for region in regions:
-        if not isinstance(region, str) or not region.strip():
+        if not isinstance(region, str) or not _is_region_code(region):
             raise ValueError(
                 f"`regions` must hold region codes such as 'eu-west-1', got {region!r}"
             )
     return tuple(dict.fromkeys(regions))
+
+
+def _is_region_code(text: str) -> bool:
+    """Whether it has the form of one; which regions there are changes."""
+    *words, number = text.split("-")
+    is_lower = all(word.isascii() and word.isalnum() and word.islower() for word in words)
+    return len(words) > 1 and is_lower and number.isascii() and number.isdecimal()
+
+
+def _first_region(model: UnifiedModelInfo, text: str) -> str:
+    arn = parse_arn(text)
+    if arn and arn.region:
+        return arn.region
+    named = (profile.routes for profile in model.profiles if profile.profile_id == text)
+    return min(next(named, None) or model.region_access)
 
 
 def _access_flag(access_method: ModelAccessMethod | str) -> str:

@@ -106,7 +106,7 @@ def _read_bytes() -> bytes:
 
 @functools.lru_cache(maxsize=1)
 def bundled_catalog() -> UnifiedCatalog:
-    """The bundled catalogue, read once per process and shared: it cannot be changed.
+    """The bundled catalogue, read once per process and shared: not to be changed.
 
     Raises:
         BundledDataError: As for `read_bundle`, or the data is not a catalogue.
@@ -123,7 +123,7 @@ def bundled_catalog() -> UnifiedCatalog:
 def bundled_regions() -> list[str]:
     """The regions that the bundled catalogue has; none if it cannot be read."""
     try:
-        return bundled_catalog().metadata.api_regions_queried
+        return list(bundled_catalog().metadata.api_regions_queried)
     except BundledDataError:
         return []
 

@@ -50,6 +50,9 @@ class CacheManager:
     directory), or, where that cannot be written, in a directory below ``/tmp``. In `MEMORY`
     the catalogue is kept in this object; in `NONE` nowhere; neither touches a file system.
 
+    A file remembers the endpoint (`AWS_ENDPOINT_URL_BEDROCK`) that it was fetched from, and is
+    read only while that is the one in use: a test endpoint's models never pass for those of AWS.
+
     Args:
         mode: Where to keep it.
         directory: For `FILE`; made on the first save, with mode 0700. None means the default:
@@ -112,9 +115,8 @@ class CacheManager:
             self._memory = catalog
         if self._mode is not CacheMode.FILE:
             return None
-        text = json.dumps(
-            {**catalog.to_record(), "package_version": __version__}, separators=(",", ":")
-        )
+        data = {**catalog.to_record(), "package_version": __version__, "endpoint": _endpoint()}
+        text = json.dumps(data, separators=(",", ":"))
         refused: list[str] = []
         for path in self._locations():
             try:
@@ -247,7 +249,10 @@ def _read(path: str) -> UnifiedCatalog | None:
         if _compatibility(written_by) != _compatibility(__version__):
             newer = _compatibility(written_by) > _compatibility(__version__)
             level = logging.WARNING if newer else logging.DEBUG  # an upgrade is no surprise
-            logger.log(level, "path=%s version=%s | cache of another version", path, written_by)
+            logger.log(level, "path=%s | cache of another version", path)
+            return None
+        if data.get("endpoint") != _endpoint():
+            logger.debug("path=%s | cache of another endpoint", path)
             return None
         catalog = _as_cached(UnifiedCatalog.from_dict(data), path)
     except (FileNotFoundError, NotADirectoryError):
@@ -256,8 +261,14 @@ def _read(path: str) -> UnifiedCatalog | None:
         logger.warning("path=%s error=%s | cached catalogue ignored", path, _described(error))
         return None
     if _retrieved(catalog).timestamp() > time.time() + _CLOCK_TOLERANCE_SECONDS:
-        logger.warning("path=%s | cached catalogue is from the future, not taken as fresh", path)
+        logger.warning("path=%s | cached catalogue ignored: it is from the future", path)
+        return None
     return catalog
+
+
+def _endpoint() -> str | None:
+    """Where the control plane is asked if not at AWS: what one endpoint says, another does not."""
+    return os.environ.get("AWS_ENDPOINT_URL_BEDROCK") or os.environ.get("AWS_ENDPOINT_URL")
 
 
 def _read_trusted(path: str) -> bytes:
@@ -272,27 +283,25 @@ def _read_trusted(path: str) -> bytes:
             raise OSError("it is not a regular file")
         if status.st_size > MAX_FILE_BYTES:
             raise OSError(f"it has {status.st_size} bytes, more than {MAX_FILE_BYTES}")
-        _refuse_foreign(status, writable_by_others=stat.S_IWOTH)
+        _refuse_foreign(status)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(MAX_FILE_BYTES)
     finally:
         os.close(descriptor)
 
 
-def _refuse_foreign(status: os.stat_result, *, writable_by_others: int) -> None:
+def _refuse_foreign(status: os.stat_result) -> None:
     if not hasattr(os, "geteuid"):  # Windows keeps other users out by the profile directory
         return
     if status.st_uid not in {os.geteuid(), 0}:
         raise OSError(f"it belongs to user {status.st_uid}")
-    if status.st_mode & writable_by_others:
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise OSError("other users can write it")
 
 
 def _described(error: Exception) -> str:
     """The error without anything that stood in the file."""
-    return (
-        type(error).__name__ if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
-    )
+    return str(error) if isinstance(error, OSError) else type(error).__name__
 
 
 def _compatibility(version: str) -> list[int]:
@@ -345,7 +354,7 @@ def _prepare_directory(directory: str) -> None:
         status = os.lstat(directory)
         if not stat.S_ISDIR(status.st_mode):
             raise OSError(f"{directory} is not a directory of its own")
-        _refuse_foreign(status, writable_by_others=stat.S_IWOTH | stat.S_IWGRP)
+        _refuse_foreign(status)
 
 
 def _make_directory(directory: str) -> None:

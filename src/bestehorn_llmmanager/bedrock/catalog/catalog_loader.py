@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from datetime import datetime, timezone
 
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
@@ -29,6 +30,8 @@ else:
     from bestehorn_llmmanager._dataclass import dataclass, replace
 
 logger = logging.getLogger(__name__)
+
+_SHORTEST_SWEEP_SECONDS = 1.0  # for whoever has waited for the lock all the time
 
 _CERTAINTY = (CatalogSource.API, CatalogSource.CACHE, CatalogSource.BUNDLED)
 
@@ -147,21 +150,23 @@ class _Attempt:
         if not loader.may_have_credentials():
             self._answers["API"] = "not asked: nothing points at AWS credentials"
             return
+        deadline = time.monotonic() + loader.timeout
         with loader.cache.lock(loader.timeout) as held:
             # Whoever held the lock before may have fetched what is missing here.
             self._read_cache()
             self._wanted = list(loader.regions or _all_regions())
             missing = self._missing()
             if missing and held:
-                self._fetch(missing)
+                self._fetch(missing, max(_SHORTEST_SWEEP_SECONDS, deadline - time.monotonic()))
             elif missing:
                 self._answers["API"] = "not asked: another process was asking all the time"
 
     def _missing(self) -> list[str]:
-        answered = {r: entry.retrieval_timestamp for r, entry in self._stored_regions().items()}
+        answered = {r: entry.retrieved_utc for r, entry in self._stored_regions().items()}
         for region, failure in self._failures.items():
             if failure.is_refusal:
-                answered.setdefault(region, failure.retrieval_timestamp)
+                before = answered.get(region, failure.retrieved_utc)
+                answered[region] = max(before, failure.retrieved_utc)
         return [r for r in self._wanted if r not in answered or not self._is_fresh(answered[r])]
 
     def _stored_regions(self) -> Mapping[str, RegionMetadata]:
@@ -172,9 +177,9 @@ class _Attempt:
             return False
         return self._loader.cache.is_fresh(retrieved)
 
-    def _fetch(self, regions: Sequence[str]) -> None:
+    def _fetch(self, regions: Sequence[str], timeout: float) -> None:
         try:
-            raw = _sweep(self._loader, regions)
+            raw = _sweep(self._loader, regions, timeout)
         except APIFetchError as error:
             return self._no_answer(error.message)
         self._note_failures(raw)
@@ -271,7 +276,8 @@ class _Attempt:
             unavailable_regions=dict(sorted(self._failures.items())),
             all_regions=self._all_regions(),
         )
-        return replace(catalog, metadata=metadata)
+        # A dict of its own: the bundle's is shared by all catalogues of the process.
+        return replace(catalog, models=dict(catalog.models), metadata=metadata)
 
     def _is_refused(self, region: str) -> bool:
         return region in self._failures and self._failures[region].is_refusal
@@ -292,13 +298,13 @@ def _all_regions() -> list[str]:
     return all_regions()
 
 
-def _sweep(loader: CatalogLoader, regions: Sequence[str]) -> RawCatalogData:
+def _sweep(loader: CatalogLoader, regions: Sequence[str], timeout: float) -> RawCatalogData:
     from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager  # noqa: PLC0415
     from bestehorn_llmmanager.bedrock.catalog.api_fetcher import BedrockAPIFetcher  # noqa: PLC0415
 
     fetcher = BedrockAPIFetcher(
         loader.auth_manager or AuthManager(),
-        loader.timeout,
+        timeout,
         loader.max_workers,
         loader.max_retries,
     )

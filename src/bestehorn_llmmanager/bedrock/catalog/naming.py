@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from datetime import timezone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,4 +48,4 @@ def _age_key(model: UnifiedModelInfo) -> tuple[str, list[tuple[int, str]]]:
     parts = _NUMBER.split(model.model_id or "")
     # Numbers compare as numbers, so that `v10` is newer than `v9`.
     version = [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
-    return (started.isoformat() if started else "", version)
+    return (started.astimezone(timezone.utc).isoformat() if started else "", version)

@@ -112,7 +112,14 @@ def _apart(
     named: Mapping[str, UnifiedModelInfo], lower: UnifiedCatalog, upper: UnifiedCatalog
 ) -> dict[str, NotCallableModel]:
     callable_ids = {model.model_id for model in named.values()}
-    apart = {**upper.not_callable, **lower.not_callable}
+    apart = {**lower.not_callable, **upper.not_callable}
+    for key in lower.not_callable.keys() & upper.not_callable.keys():
+        above, below = upper.not_callable[key], lower.not_callable[key]
+        apart[key] = replace(
+            above,
+            facts=above.facts or below.facts,
+            former_names=above.former_names or below.former_names,
+        )
     return {key: apart[key] for key in sorted(apart) if key not in callable_ids}
 
 

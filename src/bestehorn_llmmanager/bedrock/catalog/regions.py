@@ -11,7 +11,11 @@ def all_regions() -> list[str]:
     Local data only, but imports botocore: to be asked for on the way to a fetch.
     """
     import botocore.session  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
-    session = botocore.session.get_session()
-    known = session.get_available_regions("bedrock", partition_name="aws")
+    try:
+        session = botocore.session.get_session()
+        known = session.get_available_regions("bedrock", partition_name="aws")
+    except BotoCoreError:  # a profile that does not exist, for one; the fetch will say so
+        known = []
     return sorted({*known, *bundled_regions()})

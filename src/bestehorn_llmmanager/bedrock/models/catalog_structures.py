@@ -93,6 +93,11 @@ class RegionFailure:
     retrieval_timestamp: datetime
 
     @property
+    def retrieved_utc(self) -> datetime:
+        """The time for comparisons."""
+        return self.retrieval_timestamp.astimezone(timezone.utc)
+
+    @property
     def is_refusal(self) -> bool:
         """Whether asking again soon would give the same answer."""
         return self.kind in {"opted_out", "denied", "no_endpoint"}
@@ -142,6 +147,14 @@ class CatalogMetadata:
     regions_metadata: Mapping[str, RegionMetadata] = field(default_factory=dict)
     unavailable_regions: Mapping[str, RegionFailure] = field(default_factory=dict)
     all_regions: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return (
+            f"CatalogMetadata(source={self.source.value!r}, "
+            f"retrieval_timestamp={self.retrieval_timestamp.isoformat()!r}, "
+            f"regions={len(self.regions_metadata or self.api_regions_queried)}, "
+            f"unavailable={sorted(self.unavailable_regions)})"
+        )
 
     def to_dict(self) -> CatalogDict:
         """The fields under their names, as JSON values."""
@@ -201,6 +214,9 @@ class UnifiedCatalog:
     models: dict[str, UnifiedModelInfo]
     metadata: CatalogMetadata
     not_callable: Mapping[str, NotCallableModel] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"UnifiedCatalog(models={len(self.models)}, metadata={self.metadata!r})"
 
     @property
     def model_count(self) -> int:

@@ -100,6 +100,13 @@ class UnifiedModelInfo:
         if not self.region_access:
             raise ValueError(f"Model {self.model_name!r} needs at least one region")
 
+    def __repr__(self) -> str:
+        return (
+            f"UnifiedModelInfo({self.model_name!r}, model_id={self.model_id!r}, "
+            f"provider={self.provider!r}, regions={len(self.region_access)}, "
+            f"profiles={len(self.profiles)})"
+        )
+
     @property
     def api_name(self) -> str:
         """The API's `modelName`: the name without the id that may have made it unique."""

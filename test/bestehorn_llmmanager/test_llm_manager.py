@@ -247,8 +247,9 @@ def test_the_configuration_is_judged_without_a_request(bedrock: LocalBedrock) ->
     ]
     assert judgement["model_region_combinations"] == len(pairs) >= 3
     assert judgement["auth_status"] == "auto"
-    [warning] = judgement["warnings"]
-    assert warning.startswith("There is no model 'Nova Lit'. Closest: Nova Lite, ")
+    about_the_model, about_the_region = judgement["warnings"]
+    assert about_the_model.startswith("There is no model 'Nova Lit'. Closest: Nova Lite, ")
+    assert about_the_region.startswith("Region 'moon-north-1' is not known; closest: ")
     assert bedrock.count() == 0
 
 
@@ -336,6 +337,51 @@ def test_an_unknown_model_beside_a_known_one_is_tolerated(bedrock: LocalBedrock)
     )
     assert called(bedrock) == [("us-east-1", NOVA)]
     assert response.model_used == "Nova Lite"
+
+
+@pytest.mark.parametrize(
+    ("messages", "place"),
+    [
+        ([{"role": "user", "content": "a very private question"}], "messages[0].content"),
+        ([{"role": "user"}], "messages[0]"),
+        (["a very private question"], "messages[0]"),
+        (
+            [{"role": "user", "content": [{"text": {"a very": "private question"}}]}],
+            "messages[0].content[0].text",
+        ),
+        (
+            [{"role": "user", "content": [{"txt": "a very private question"}]}],
+            "messages[0].content[0]",
+        ),
+    ],
+)
+def test_a_request_of_the_wrong_form_is_refused_with_the_place_and_without_the_prompt(
+    bedrock: LocalBedrock, messages: Any, place: str
+) -> None:
+    with pytest.raises(RequestValidationError) as raised:
+        new_manager().converse(messages)
+    assert raised.value.invalid_fields == [place]
+    assert "private" not in str(raised.value)
+    assert called(bedrock) == []
+
+
+def test_the_model_id_is_chosen_by_the_manager() -> None:
+    with pytest.raises(RequestValidationError, match="modelId"):
+        new_manager().converse(PROMPT, extra_request_fields={"modelId": NOVA})
+
+
+def test_what_is_no_auth_config_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="`auth_config` must be an `AuthConfig`, got str"):
+        new_manager(auth_config="profile")
+
+
+def test_what_drops_out_is_said_once_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    new_manager(["Nova Lite", "Nova Lit"], ["us-east-1", "us-eats-1"])
+    said = [r.getMessage() for r in caplog.records if r.name.endswith("llm_manager")]
+    assert [text.partition(".")[0] for text in said] == [
+        "There is no model 'Nova Lit'",
+        "Region 'us-eats-1' is not known; closest: us-east-1, us-west-1, us-east-2",
+    ]
 
 
 def test_the_request_has_what_was_given_and_the_callers_objects_stay_as_they_were(

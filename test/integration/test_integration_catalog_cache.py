@@ -112,6 +112,22 @@ def bedrock(nova_only: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Itera
         yield endpoint
 
 
+ACME = {
+    "modelSummaries": [
+        {
+            "modelArn": "arn:aws:bedrock:us-east-1::foundation-model/acme.duck-v1:0",
+            "modelId": "acme.duck-v1:0",
+            "modelName": "Acme Duck",
+            "providerName": "Acme",
+            "inputModalities": ["TEXT"],
+            "outputModalities": ["TEXT"],
+            "inferenceTypesSupported": ["ON_DEMAND"],
+        }
+    ],
+    "inferenceProfileSummaries": [],
+}
+
+
 # Created, loaded, expired
 
 
@@ -396,8 +412,57 @@ def test_an_empty_listing_does_not_replace_what_is_loaded(
         for name, value in empty.environment().items():
             monkeypatch.setenv(name, value)
         shift(cache_dir, timedelta(hours=25))
+        path = cache_dir / NAME
+        path.write_text(json.dumps({**json.loads(path.read_text()), "endpoint": empty.url}))
         later = catalog_in(cache_dir)
         assert [model.model_id for model in later.list_models(IRELAND)] == before
+
+
+def test_what_one_endpoint_said_is_not_believed_of_another(
+    bedrock: LocalBedrock, monkeypatch: pytest.MonkeyPatch, cache_dir: Path
+) -> None:
+    invented = {"regions": {**dict.fromkeys(REGIONS, NOTHING), VIRGINIA: ACME}}
+    with LocalBedrock(invented) as other:
+        for name, value in other.environment().items():
+            monkeypatch.setenv(name, value)
+        assert catalog_in(cache_dir, VIRGINIA).find_model("Acme Duck")
+        assert catalog_in(cache_dir, VIRGINIA, refresh="never").find_model("Acme Duck")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK", bedrock.url)
+    assert catalog_in(cache_dir, VIRGINIA, refresh="never").find_model("Acme Duck") is None
+    assert catalog_in(cache_dir, VIRGINIA).get_catalog_metadata().source is CatalogSource.API
+
+
+def test_a_refusal_counts_though_older_data_is_there(
+    bedrock: LocalBedrock, cache_dir: Path
+) -> None:
+    catalog_in(cache_dir).ensure_catalog_available()
+    shift(cache_dir, timedelta(hours=25))
+    bedrock.fail(Fault.access_denied(), region=IRELAND)
+    catalog_in(cache_dir).ensure_catalog_available()
+    asked = bedrock.count()
+    metadata = catalog_in(cache_dir).get_catalog_metadata()
+    assert bedrock.count() == asked
+    assert metadata.unavailable_regions[IRELAND].kind == "denied"
+    assert metadata.regions_metadata[IRELAND].source is CatalogSource.CACHE
+
+
+@pytest.mark.parametrize("refresh", ["background", "blocking"])
+def test_a_program_does_not_outlive_its_work_because_a_region_hangs(
+    bedrock: LocalBedrock, cache_dir: Path, refresh: str
+) -> None:
+    bedrock.fail(Fault.hang())
+    program = (
+        "import sys, time\n"
+        "from bestehorn_llmmanager.bedrock.catalog import BedrockModelCatalog\n"
+        "catalog = BedrockModelCatalog(cache_directory=sys.argv[1], refresh=sys.argv[2],\n"
+        "                              timeout=1 if sys.argv[2] == 'blocking' else 30,\n"
+        "                              regions=['us-east-1'])\n"
+        "assert catalog.get_model_info('Nova Micro', 'us-east-1')\n"
+        "time.sleep(0.5)\n"
+    )
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-c", program, str(cache_dir), refresh], check=True)
+    assert time.monotonic() - started < 10
 
 
 # Last known good

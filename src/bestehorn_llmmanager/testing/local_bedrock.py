@@ -11,7 +11,7 @@ from bestehorn_llmmanager.testing import _control
 from bestehorn_llmmanager.testing._answering import Answering
 from bestehorn_llmmanager.testing._catalogue import Catalogue, read_snapshot
 from bestehorn_llmmanager.testing._endpoint import MISLEADING_VARIABLES, Endpoint
-from bestehorn_llmmanager.testing._faults import FaultBook
+from bestehorn_llmmanager.testing._faults import Fault, FaultBook
 from bestehorn_llmmanager.testing._ledger import Ledger
 from bestehorn_llmmanager.testing._operations import ControlPlane
 from bestehorn_llmmanager.testing._replies import ReplyBook, is_events
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from bestehorn_llmmanager.testing._faults import Fault
     from bestehorn_llmmanager.testing._ledger import ServedRequest
     from bestehorn_llmmanager.testing._replies import Reply
 

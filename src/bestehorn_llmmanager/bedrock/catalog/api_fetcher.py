@@ -167,7 +167,7 @@ class BedrockAPIFetcher:
         return raw
 
     def _ask(self, regions: Sequence[str], deadline: float, raw: RawCatalogData) -> None:
-        regions_in_flight = max(1, min(int(self._max_workers), len(regions)))
+        regions_in_flight = max(1, int(min(self._max_workers, len(regions))))
         pool = DaemonPool(_CALLS_PER_REGION * regions_in_flight, name="bedrock-catalog")
         under_way: list[_RegionCalls] = []
         try:

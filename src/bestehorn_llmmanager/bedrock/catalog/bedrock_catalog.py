@@ -178,7 +178,9 @@ class BedrockModelCatalog:
         model = self.find_model(model_name)
         if model is None:
             return None
-        return model.region_access.get(region or _first_region(model, model_name))
+        if region is None:
+            region = _first_region(model, model_name)
+        return model.region_access.get(region)
 
     def get_model_access_info(self, model_name: str, region: str) -> ModelAccessInfo | None:
         """The same as `get_model_info`."""
@@ -228,8 +230,6 @@ class BedrockModelCatalog:
             where = f"; not in {region!r}" if region and region not in model.region_access else ""
             regions = ", ".join(model.get_supported_regions())
             return f"{model.model_name!r} is known{where}. It can be called in {regions}."
-        if not isinstance(model_name, str):
-            return f"A model name is a text, got {model_name!r}."
         meanings = resolver.meanings(model_name)
         if len(meanings) > 1:
             return f"{model_name!r} can mean {', '.join(meanings)}; say which."

@@ -100,7 +100,7 @@ class CacheManager:
 
     def load_stored(self) -> UnifiedCatalog | None:
         """The stored catalogue whatever its age: the last that AWS is known to have given."""
-        return max(self._readable(), key=_retrieved, default=None)
+        return max(self._readable(), key=_trust, default=None)
 
     def save_cache(self, catalog: UnifiedCatalog) -> Path | None:
         """Store the catalogue, replacing the old one in one move.
@@ -228,6 +228,15 @@ def _text_path(directory: str | os.PathLike[str]) -> str:
     return path
 
 
+def _trust(catalog: UnifiedCatalog) -> tuple[bool, datetime]:
+    """Sorts the newest last, but what no clock can have written before all others."""
+    return not _is_from_the_future(catalog), _retrieved(catalog)
+
+
+def _is_from_the_future(catalog: UnifiedCatalog) -> bool:
+    return _retrieved(catalog).timestamp() > time.time() + _CLOCK_TOLERANCE_SECONDS
+
+
 def _retrieved(catalog: UnifiedCatalog) -> datetime:
     """When the newest of its regions was asked."""
     times = [entry.retrieved_utc for entry in catalog.regions_metadata.values()]
@@ -260,9 +269,8 @@ def _read(path: str) -> UnifiedCatalog | None:
     except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         logger.warning("path=%s error=%s | cached catalogue ignored", path, _described(error))
         return None
-    if _retrieved(catalog).timestamp() > time.time() + _CLOCK_TOLERANCE_SECONDS:
-        logger.warning("path=%s | cached catalogue ignored: it is from the future", path)
-        return None
+    if _is_from_the_future(catalog):
+        logger.warning("path=%s | cached catalogue is from the future: not valid", path)
     return catalog
 
 

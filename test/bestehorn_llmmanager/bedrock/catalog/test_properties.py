@@ -118,8 +118,8 @@ PLACES = st.sampled_from(
     ]
 )
 REGION_LISTS = st.lists(
-    st.sampled_from([*REGIONS, "moon-north-1", "us-gov-west-1", "x", "EU-WEST-1"])
-    | st.text(min_size=1).filter(str.strip),
+    st.sampled_from([*REGIONS, "moon-north-1", "us-gov-west-1"])
+    | st.from_regex(r"[a-z]{2}(-[a-z]{1,9}){1,2}-[1-9]", fullmatch=True),
     min_size=1,
     max_size=3,
 )

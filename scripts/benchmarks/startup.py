@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from datetime import datetime, timezone
 from pathlib import Path
 
 from measuring import (
@@ -20,12 +21,11 @@ from measuring import (
     print_table,
 )
 
-from bestehorn_llmmanager.bedrock.catalog import BundledDataLoader, CacheMode
+from bestehorn_llmmanager.bedrock.catalog import BundledDataLoader, CacheMode, UnifiedCatalog
 from bestehorn_llmmanager.bedrock.catalog.cache_manager import CacheManager
 
 IMPORT = "import bestehorn_llmmanager"
 ANSWER = """
-import logging; logging.disable()
 from bestehorn_llmmanager.bedrock.catalog import BedrockModelCatalog
 assert BedrockModelCatalog({options}).get_model_info("Claude Haiku 4.5", "us-east-1")
 """
@@ -76,8 +76,6 @@ def main(runs: int) -> None:
 
 def write_cache(folder: Path) -> Path:
     """A valid cache file of all regions, as a sweep leaves it."""
-    from datetime import datetime, timezone  # noqa: PLC0415
-
     manager = CacheManager(CacheMode.FILE, folder)
     data = json.loads(BundledDataLoader.get_bundled_data_path().read_bytes())
     now = datetime.now(timezone.utc).isoformat()
@@ -88,8 +86,6 @@ def write_cache(folder: Path) -> Path:
         "all_regions": regions,
         "regions_metadata": {r: {"source": "api", "retrieval_timestamp": now} for r in regions},
     }
-    from bestehorn_llmmanager.bedrock.catalog import UnifiedCatalog  # noqa: PLC0415
-
     path = manager.save_cache(UnifiedCatalog.from_dict(data))
     assert path is not None
     return path

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 
+from bestehorn_llmmanager._lazy import lazy_logger
 from bestehorn_llmmanager.bedrock.catalog.cache_manager import CacheManager
 from bestehorn_llmmanager.bedrock.catalog.catalog_loader import CatalogLoader
 from bestehorn_llmmanager.bedrock.catalog.name_resolver import ModelNameResolver
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 else:
     from bestehorn_llmmanager._dataclass import dataclass
 
-logger = logging.getLogger(__name__)
+logger = lazy_logger(__name__)
 
 _REFRESHES = ("blocking", "background", "never")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import logging
 import os
 import stat
 import time
 from datetime import datetime, timezone
 
+from bestehorn_llmmanager._lazy import lazy_logger
 from bestehorn_llmmanager._version import __version__
 from bestehorn_llmmanager.bedrock.models.catalog_paths import (
     FALLBACK_CACHE_DIRECTORY,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 else:
     from bestehorn_llmmanager._dataclass import replace
 
-logger = logging.getLogger(__name__)
+logger = lazy_logger(__name__)
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 """A larger file is not ours: a catalogue of all regions has about a quarter of a megabyte."""
@@ -256,9 +256,9 @@ def _read(path: str) -> UnifiedCatalog | None:
         data = json.loads(content)
         written_by = str(data["package_version"])
         if _compatibility(written_by) != _compatibility(__version__):
-            newer = _compatibility(written_by) > _compatibility(__version__)
-            level = logging.WARNING if newer else logging.DEBUG  # an upgrade is no surprise
-            logger.log(level, "path=%s | cache of another version", path)
+            is_newer = _compatibility(written_by) > _compatibility(__version__)
+            say = logger.warning if is_newer else logger.debug  # an upgrade is no surprise
+            say("path=%s | cache of another version", path)
             return None
         if data.get("endpoint") != _endpoint():
             logger.debug("path=%s | cache of another endpoint", path)

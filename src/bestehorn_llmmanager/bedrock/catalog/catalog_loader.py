@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from datetime import datetime, timezone
 
+from bestehorn_llmmanager._lazy import lazy_logger
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
     APIFetchError,
     BundledDataError,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 else:
     from bestehorn_llmmanager._dataclass import dataclass, replace
 
-logger = logging.getLogger(__name__)
+logger = lazy_logger(__name__)
 
 _SHORTEST_SWEEP_SECONDS = 1.0  # for whoever has waited for the lock all the time
 

@@ -7,7 +7,6 @@ from datetime import datetime, timezone
 
 from bestehorn_llmmanager._lazy import lazy_logger
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
-    APIFetchError,
     BundledDataError,
     CatalogUnavailableError,
 )
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
-    from bestehorn_llmmanager.bedrock.catalog.api_fetcher import RawCatalogData
     from bestehorn_llmmanager.bedrock.catalog.cache_manager import CacheManager
+    from bestehorn_llmmanager.bedrock.catalog.fetching import Fetched
     from bestehorn_llmmanager.bedrock.models.catalog_structures import (
         RegionMetadata,
         UnifiedCatalog,
@@ -178,30 +177,16 @@ class _Attempt:
         return self._loader.cache.is_fresh(retrieved)
 
     def _fetch(self, regions: Sequence[str], timeout: float) -> None:
-        try:
-            raw = _sweep(self._loader, regions, timeout)
-        except APIFetchError as error:
-            return self._no_answer(error.message)
-        self._note_failures(raw)
-        if not raw.has_data:
-            return self._no_answer(_causes(raw))
-        fetched = _transformed(raw)
-        if not fetched.models:
-            return self._no_answer("listed no model that can be called")
-        self._fetched = fetched
-        self._cache_file = self._loader.cache.save_cache(self._to_store(fetched))
-        return None
-
-    def _no_answer(self, reason: str) -> None:
-        self._answers["API"] = reason
-        logger.warning("reason=%s | no live model catalogue", reason)
-
-    def _note_failures(self, raw: RawCatalogData) -> None:
-        now = datetime.now(timezone.utc)
-        for region in raw.successful_regions:
+        fetched = _fetched(self._loader, regions, timeout)
+        for region in regions:
             self._failures.pop(region, None)
-        for region, reason in raw.failed_regions.items():
-            self._failures[region] = RegionFailure(raw.failure_kinds[region], reason, now)
+        self._failures |= fetched.failures
+        if fetched.catalog is None:
+            self._answers["API"] = fetched.reason
+            logger.warning("reason=%s | no live model catalogue", fetched.reason)
+        else:
+            self._fetched = fetched.catalog
+            self._cache_file = self._loader.cache.save_cache(self._to_store(fetched.catalog))
 
     def _to_store(self, fetched: UnifiedCatalog) -> UnifiedCatalog:
         """What AWS said, now and before of other regions; what failed for now is not kept."""
@@ -298,35 +283,14 @@ def _all_regions() -> list[str]:
     return all_regions()
 
 
-def _sweep(loader: CatalogLoader, regions: Sequence[str], timeout: float) -> RawCatalogData:
+def _fetched(loader: CatalogLoader, regions: Sequence[str], timeout: float) -> Fetched:
     from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager  # noqa: PLC0415
     from bestehorn_llmmanager.bedrock.catalog.api_fetcher import BedrockAPIFetcher  # noqa: PLC0415
+    from bestehorn_llmmanager.bedrock.catalog.fetching import fetch  # noqa: PLC0415
 
-    fetcher = BedrockAPIFetcher(
-        loader.auth_manager or AuthManager(),
-        timeout,
-        loader.max_workers,
-        loader.max_retries,
-    )
-    return fetcher.sweep(regions)
-
-
-def _causes(raw: RawCatalogData) -> str:
-    from bestehorn_llmmanager.bedrock.catalog.api_fetcher import causes  # noqa: PLC0415
-
-    return causes(raw)
-
-
-def _transformed(raw: RawCatalogData) -> UnifiedCatalog:
-    from bestehorn_llmmanager.bedrock.catalog.overlay import with_knowledge_of  # noqa: PLC0415
-    from bestehorn_llmmanager.bedrock.catalog.transformer import CatalogTransformer  # noqa: PLC0415
-
-    fetched = CatalogTransformer().transform_api_data(raw)
-    try:
-        return with_knowledge_of(fetched, _bundle())
-    except BundledDataError as error:
-        logger.warning("error=%s | live model catalogue without limits and prices", error)
-        return fetched
+    auth_manager = loader.auth_manager or AuthManager()
+    fetcher = BedrockAPIFetcher(auth_manager, timeout, loader.max_workers, loader.max_retries)
+    return fetch(fetcher, regions)
 
 
 def _bundle() -> UnifiedCatalog:

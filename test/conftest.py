@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from bestehorn_llmmanager.bedrock.models.catalog_paths import CatalogFilePaths
 from bestehorn_llmmanager.testing import LocalBedrock
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Two cores are shared with servers and processes that tests start: time is no law here.
-settings.register_profile("shared-machine", deadline=None)
-settings.register_profile("thorough", deadline=None, max_examples=1000)
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("shared-machine", UNHURRIED)
+settings.register_profile("thorough", UNHURRIED, max_examples=1000)
 settings.load_profile("shared-machine")
 
 FALLBACK = CatalogFilePaths.get_fallback_cache_directory()

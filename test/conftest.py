@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -80,6 +81,30 @@ def clean_environment(
 def cache_dir(tmp_path: Path) -> Path:
     """A directory for the catalogue cache; not there yet."""
     return tmp_path / "cache"
+
+
+HOLD_THE_LOCK = """if True:
+    import sys
+    from bestehorn_llmmanager.bedrock.catalog import CacheManager, CacheMode
+    with CacheManager(CacheMode.FILE, sys.argv[1]).lock(5) as held:
+        print(held, flush=True)
+        sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def holder(cache_dir: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the lock of `cache_dir` until it is told or killed."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD_THE_LOCK, str(cache_dir)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "True\n"
+        yield process
+        process.kill()
 
 
 @pytest.fixture(scope="session")

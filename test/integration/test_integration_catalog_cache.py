@@ -701,30 +701,6 @@ def test_processes_without_a_common_place_ask_each_for_itself(
     assert bedrock.count() == 12
 
 
-HOLD_THE_LOCK = """if True:
-    import sys
-    from bestehorn_llmmanager.bedrock.catalog import CacheManager, CacheMode
-    with CacheManager(CacheMode.FILE, sys.argv[1]).lock(5) as held:
-        print(held, flush=True)
-        sys.stdin.readline()
-"""
-
-
-@pytest.fixture
-def holder(cache_dir: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that holds the lock of `cache_dir` and does not get on."""
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLD_THE_LOCK, str(cache_dir)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "True\n"
-        yield process
-        process.kill()
-
-
 @pytest.mark.usefixtures("holder")
 def test_who_hangs_with_the_lock_costs_the_others_the_timeout_only(
     bedrock: LocalBedrock, cache_dir: Path

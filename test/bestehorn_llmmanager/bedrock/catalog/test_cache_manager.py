@@ -1423,29 +1423,6 @@ def test_a_read_only_home_leads_to_the_fall_back(tmp_path: Path, fallback: Path)
 
 # The lock
 
-HOLD_THE_LOCK = """if True:
-    import sys
-    from bestehorn_llmmanager.bedrock.catalog import CacheManager, CacheMode
-    with CacheManager(CacheMode.FILE, sys.argv[1]).lock(5) as held:
-        print(held, flush=True)
-        sys.stdin.readline()
-"""
-
-
-@pytest.fixture
-def holder(cache_dir: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds the lock of `cache_dir` until it is told or killed."""
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLD_THE_LOCK, str(cache_dir)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "True\n"
-        yield process
-        process.kill()
-
 
 def test_the_lock_excludes_other_processes_until_it_is_given_back(
     cache_dir: Path, holder: subprocess.Popen[str]

@@ -47,7 +47,8 @@ _SHOWN_REGIONS = 8
 # "Invalid type for parameter messages[0].content, value: …", "Missing required parameter in
 # messages[0]: …", 'Unknown parameter in input: "…"': see botocore.validate
 _COMPLAINT = re.compile(
-    r"^(?:Invalid \w+ (?:\w+ )*for parameter|(?:Missing required|Unknown) parameter in) ([\w.\[\]]+)",
+    r"^(?:Invalid [\w ]+ (?:parameter|structure)|(?:Missing required|Unknown) parameter in)"
+    r" ([\w.\[\]]+)(?:: \"(\w+)\")?",
     re.MULTILINE,
 )
 
@@ -250,7 +251,8 @@ class LLMManager:
                 client = self._auth_manager.get_bedrock_client(target.region)
                 answer = client.converse(modelId=target.identifier, **request)
             except ParamValidationError as error:
-                raise _refused(error) from error
+                # Not from the error: botocore quotes what stands at the place, which may be a prompt.
+                raise _refused(error, request) from None
             except (ClientError, BotoCoreError, AuthenticationError, OSError) as error:
                 attempt.error, attempt.end_time = error, datetime.now(timezone.utc)
                 continue
@@ -277,17 +279,23 @@ class LLMManager:
         )
 
     def _left_out(self, targets: Sequence[_Target]) -> list[str]:
-        """One sentence for each model that cannot be called, and each region that is not known."""
+        """One sentence for each model and each region that is in no target."""
         models = {target.model for target in targets}
-        known = self._catalog.ensure_catalog_available().get_all_regions()
-        return [
-            *(self._why_not_callable(model) for model in self._models if model not in models),
-            *(
-                f"Region {region!r} is not known; closest: {_closest(region, known)}."
-                for region in self._regions
-                if region not in known
-            ),
-        ]
+        regions = {target.region for target in targets}
+        only_arns = all(map(parse_arn, self._models))  # whose own regions count
+        sentences = [self._why_not_callable(m) for m in self._models if m not in models]
+        if not only_arns:
+            sentences += [self._why_unused(r) for r in self._regions if r not in regions]
+        return list(dict.fromkeys(sentences))
+
+    def _why_unused(self, region: str) -> str:
+        catalog = self._catalog.ensure_catalog_available()
+        known = catalog.get_all_regions()
+        if region in known:
+            return f"None of the models can be called in {region!r}."
+        failure = catalog.metadata.unavailable_regions.get(region)
+        why = f" ({failure.kind})" if failure else ""
+        return f"Region {region!r} is not known{why}; closest: {_closest(region, known)}."
 
     def _target(self, model: str, region: str) -> _Target | None:
         arn = parse_arn(model)
@@ -385,13 +393,19 @@ def _response(
     )
 
 
-def _refused(error: ParamValidationError) -> RequestValidationError:
-    """Name the places that botocore complains of; its own text quotes what stands there."""
-    places = list(dict.fromkeys(_COMPLAINT.findall(str(error))))
+def _refused(error: ParamValidationError, request: dict[str, Any]) -> RequestValidationError:
+    """Name the places that botocore complains of, by their paths in the request alone."""
+    members = {"input", *request}
+    found = [
+        f"{place}.{key}" if key else place.rstrip(".")
+        for place, key in _COMPLAINT.findall(str(error))
+        if re.split(r"\W", place)[0] in members  # a prompt may hold a line like botocore's
+    ]
+    places = [place.removeprefix("input.") for place in dict.fromkeys(found)]
     return RequestValidationError(
-        "The request is not of the form that Converse takes. Look at "
-        f"{', '.join(places) or 'its members'}; a message is "
-        "{'role': 'user', 'content': [{'text': '…'}]}.",
+        "The request is not of the form that Converse takes: look at "
+        f"{', '.join(places) or 'its members'}. A message is "
+        "{'role': 'user', 'content': [{'text': '…'}]}",
         invalid_fields=places,
     )
 

@@ -249,7 +249,7 @@ def test_the_configuration_is_judged_without_a_request(bedrock: LocalBedrock) ->
     assert judgement["auth_status"] == "auto"
     about_the_model, about_the_region = judgement["warnings"]
     assert about_the_model.startswith("There is no model 'Nova Lit'. Closest: Nova Lite, ")
-    assert about_the_region.startswith("Region 'moon-north-1' is not known; closest: ")
+    assert about_the_region.startswith("Region 'moon-north-1' is not known")
     assert bedrock.count() == 0
 
 
@@ -343,7 +343,7 @@ def test_an_unknown_model_beside_a_known_one_is_tolerated(bedrock: LocalBedrock)
     ("messages", "place"),
     [
         ([{"role": "user", "content": "a very private question"}], "messages[0].content"),
-        ([{"role": "user"}], "messages[0]"),
+        ([{"role": "user"}], "messages[0].content"),
         (["a very private question"], "messages[0]"),
         (
             [{"role": "user", "content": [{"text": {"a very": "private question"}}]}],
@@ -351,7 +351,15 @@ def test_an_unknown_model_beside_a_known_one_is_tolerated(bedrock: LocalBedrock)
         ),
         (
             [{"role": "user", "content": [{"txt": "a very private question"}]}],
+            "messages[0].content[0].txt",
+        ),
+        (
+            [{"role": "user", "content": [{"text": "private", "image": {}}]}],
             "messages[0].content[0]",
+        ),
+        (
+            [{"role": "user", "content": 'x\nMissing required parameter in private: "private"'}],
+            "messages[0].content",
         ),
     ],
 )
@@ -360,9 +368,24 @@ def test_a_request_of_the_wrong_form_is_refused_with_the_place_and_without_the_p
 ) -> None:
     with pytest.raises(RequestValidationError) as raised:
         new_manager().converse(messages)
-    assert raised.value.invalid_fields == [place]
+    assert place in raised.value.invalid_fields
     assert "private" not in str(raised.value)
+    assert raised.value.__cause__ is None
     assert called(bedrock) == []
+
+
+def test_a_member_that_converse_does_not_have_is_named(bedrock: LocalBedrock) -> None:
+    with pytest.raises(RequestValidationError) as raised:
+        new_manager().converse(PROMPT, extra_request_fields={"flavour": 1})
+    assert raised.value.invalid_fields == ["flavour"]
+
+
+def test_a_region_that_has_none_of_the_models_is_said_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    new_manager(["Nova Micro"], ["us-east-1", "af-south-1"])
+    said = [r.getMessage() for r in caplog.records if r.name.endswith("llm_manager")]
+    assert said == ["None of the models can be called in 'af-south-1'."]
 
 
 def test_the_model_id_is_chosen_by_the_manager() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,6 +79,7 @@ class LocalBedrock(Endpoint):
         self._server: LoopbackServer | None = None
         self._set_environment = set_environment
         self._replaced_environment: dict[str, str | None] = {}
+        self._cache: tempfile.TemporaryDirectory[str] | None = None
         self._catalogue = Catalogue(partial(_load_snapshot, snapshot), now)
         self._faults = FaultBook(seed)
         self._replies = ReplyBook()
@@ -101,7 +103,13 @@ class LocalBedrock(Endpoint):
     def __enter__(self) -> Self:
         self.start()
         if self._set_environment:
-            self._change_environment({**dict.fromkeys(MISLEADING_VARIABLES), **self.environment()})
+            # What this endpoint says is kept out of the user's own cache.
+            self._cache = tempfile.TemporaryDirectory(
+                prefix="local-bedrock-", ignore_cleanup_errors=True
+            )
+            private = dict.fromkeys(("XDG_CACHE_HOME", "LOCALAPPDATA"), self._cache.name)
+            misleading = dict.fromkeys(MISLEADING_VARIABLES)
+            self._change_environment({**misleading, **private, **self.environment()})
         return self
 
     def __exit__(
@@ -110,9 +118,12 @@ class LocalBedrock(Endpoint):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.stop()
         _put_environment(self._replaced_environment)
         self._replaced_environment = {}
-        self.stop()
+        if self._cache is not None:
+            self._cache.cleanup()
+            self._cache = None
 
     def start(self) -> Self:
         """Open the port and serve from threads of their own; does nothing when running."""

@@ -44,6 +44,7 @@ def local_bedrock(
         for name, value in bedrock.environment().items():
             monkeypatch.setenv(name, value)
         # What this endpoint says is kept out of the user's own cache.
-        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+            monkeypatch.setenv(name, str(tmp_path / "cache"))
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
         yield bedrock

@@ -50,8 +50,9 @@ class CacheManager:
     directory), or, where that cannot be written, in a directory below ``/tmp``. In `MEMORY`
     the catalogue is kept in this object; in `NONE` nowhere; neither touches a file system.
 
-    A file remembers the endpoint (`AWS_ENDPOINT_URL_BEDROCK`) that it was fetched from, and is
-    read only while that is the one in use: a test endpoint's models never pass for those of AWS.
+    A file remembers the endpoint that it was fetched from, if `AWS_ENDPOINT_URL_BEDROCK` or
+    `AWS_ENDPOINT_URL` named one, and is read only while these variables say the same: what a
+    test endpoint lists does not pass for what AWS does.
 
     Args:
         mode: Where to keep it.
@@ -115,7 +116,11 @@ class CacheManager:
             self._memory = catalog
         if self._mode is not CacheMode.FILE:
             return None
-        data = {**catalog.to_record(), "package_version": __version__, "endpoint": _endpoint()}
+        data = {
+            **catalog.to_record(),
+            "package_version": __version__,
+            "endpoint": current_endpoint(),
+        }
         text = json.dumps(data, separators=(",", ":"))
         refused: list[str] = []
         for path in self._locations():
@@ -260,7 +265,7 @@ def _read(path: str) -> UnifiedCatalog | None:
             say = logger.warning if is_newer else logger.debug  # an upgrade is no surprise
             say("path=%s | cache of another version", path)
             return None
-        if data.get("endpoint") != _endpoint():
+        if data.get("endpoint") != current_endpoint():
             logger.debug("path=%s | cache of another endpoint", path)
             return None
         catalog = _as_cached(UnifiedCatalog.from_dict(data), path)
@@ -274,8 +279,8 @@ def _read(path: str) -> UnifiedCatalog | None:
     return catalog
 
 
-def _endpoint() -> str | None:
-    """Where the control plane is asked if not at AWS: what one endpoint says, another does not."""
+def current_endpoint() -> str | None:
+    """What the environment names as control plane, if not AWS itself."""
     return os.environ.get("AWS_ENDPOINT_URL_BEDROCK") or os.environ.get("AWS_ENDPOINT_URL")
 
 

@@ -6,11 +6,12 @@ import time
 from datetime import datetime, timezone
 
 from bestehorn_llmmanager._lazy import lazy_logger
+from bestehorn_llmmanager.bedrock.catalog.cache_manager import current_endpoint
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
     BundledDataError,
     CatalogUnavailableError,
 )
-from bestehorn_llmmanager.bedrock.models.catalog_structures import CatalogSource, RegionFailure
+from bestehorn_llmmanager.bedrock.models.catalog_structures import CatalogSource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from bestehorn_llmmanager.bedrock.catalog.cache_manager import CacheManager
     from bestehorn_llmmanager.bedrock.catalog.fetching import Fetched
     from bestehorn_llmmanager.bedrock.models.catalog_structures import (
+        RegionFailure,
         RegionMetadata,
         UnifiedCatalog,
     )
@@ -156,27 +158,27 @@ class _Attempt:
             self._wanted = list(loader.regions or _all_regions())
             missing = self._missing()
             if missing and held:
-                self._fetch(missing, max(_SHORTEST_SWEEP_SECONDS, deadline - time.monotonic()))
+                shortest = min(loader.timeout, _SHORTEST_SWEEP_SECONDS)
+                self._fetch(missing, max(shortest, deadline - time.monotonic()))
             elif missing:
                 self._answers["API"] = "not asked: another process was asking all the time"
 
     def _missing(self) -> list[str]:
-        answered = {r: entry.retrieved_utc for r, entry in self._stored_regions().items()}
-        for region, failure in self._failures.items():
-            if failure.is_refusal:
-                before = answered.get(region, failure.retrieved_utc)
-                answered[region] = max(before, failure.retrieved_utc)
-        return [r for r in self._wanted if r not in answered or not self._is_fresh(answered[r])]
+        listed = self._stored.regions_metadata if self._stored else {}
+        return [
+            region
+            for region in self._wanted
+            if not self._is_fresh(listed.get(region))
+            and not (self._is_refused(region) and self._is_fresh(self._failures[region]))
+        ]
 
-    def _stored_regions(self) -> Mapping[str, RegionMetadata]:
-        return self._stored.regions_metadata if self._stored else {}
-
-    def _is_fresh(self, retrieved: datetime) -> bool:
-        if self._bypass_cache and retrieved.astimezone(timezone.utc) < self._started:
+    def _is_fresh(self, answer: RegionMetadata | RegionFailure | None) -> bool:
+        if answer is None or (self._bypass_cache and answer.retrieved_utc < self._started):
             return False
-        return self._loader.cache.is_fresh(retrieved)
+        return self._loader.cache.is_fresh(answer.retrieved_utc)
 
     def _fetch(self, regions: Sequence[str], timeout: float) -> None:
+        endpoint = current_endpoint()
         fetched = _fetched(self._loader, regions, timeout)
         for region in regions:
             self._failures.pop(region, None)
@@ -186,6 +188,8 @@ class _Attempt:
             logger.warning("reason=%s | no live model catalogue", fetched.reason)
         else:
             self._fetched = fetched.catalog
+            if current_endpoint() != endpoint:
+                return  # it was changed meanwhile; the file would name the wrong one
             self._cache_file = self._loader.cache.save_cache(self._to_store(fetched.catalog))
 
     def _to_store(self, fetched: UnifiedCatalog) -> UnifiedCatalog:

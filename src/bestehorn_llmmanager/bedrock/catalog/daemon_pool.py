@@ -21,10 +21,16 @@ class DaemonPool:
     """A fixed number of daemon threads; safe to share between threads."""
 
     def __init__(self, threads: int, name: str) -> None:
-        self._threads = threads
+        self._threads = 0
         self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
-        for number in range(threads):
-            threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True).start()
+        try:
+            while self._threads < threads:
+                thread_name = f"{name}-{self._threads}"
+                threading.Thread(target=self._work, name=thread_name, daemon=True).start()
+                self._threads += 1
+        except RuntimeError:  # the system gives no more threads: make do with what there is
+            if not self._threads:
+                raise
 
     def submit(self, call: Callable[..., T], *args: Any) -> Future[T]:
         """Run ``call(*args)`` on the next free thread."""

@@ -434,7 +434,7 @@ def test_regions_that_had_no_turn_are_timed_out(serve: Callable[..., LocalBedroc
     endpoint = serve(*EIGHT)
     endpoint.fail(Fault.hang())
     with pytest.raises(APIFetchError, match="and 7 more"):
-        fetcher(timeout=0.3, max_workers=1).fetch_all_data(EIGHT)
+        fetcher(timeout=2, max_workers=1).fetch_all_data(EIGHT)
     assert endpoint.count() == 2
 
 

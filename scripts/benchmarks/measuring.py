@@ -77,14 +77,14 @@ def peak_megabytes(code: str, environment: Mapping[str, str]) -> float:
     report = (
         "\nprint(next(l for l in open('/proc/self/status') if l.startswith('VmHWM')).split()[1])"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code + report],
-        check=True,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    return int(result.stdout) / 1024
+    return int(output_of(code + report, environment)) / 1024
+
+
+def output_of(code: str, environment: Mapping[str, str]) -> str:
+    """What a new interpreter prints that runs `code`."""
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, check=True, env=environment, capture_output=True, text=True)
+    return result.stdout.strip()
 
 
 def clean_environment(**extra: str) -> dict[str, str]:

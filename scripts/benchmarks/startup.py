@@ -6,7 +6,6 @@ python scripts/benchmarks/startup.py [runs]
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 from datetime import datetime, timezone
@@ -17,6 +16,7 @@ from measuring import (
     clean_environment,
     difference,
     fresh_process,
+    output_of,
     peak_megabytes,
     print_table,
 )
@@ -92,14 +92,7 @@ def write_cache(folder: Path) -> Path:
 
 
 def modules(code: str, environment: dict[str, str]) -> str:
-    result = subprocess.run(
-        [sys.executable, "-c", code + COUNT],
-        check=True,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    return result.stdout.strip().replace(" ", ", ")
+    return output_of(code + COUNT, environment).replace(" ", ", ")
 
 
 if __name__ == "__main__":

@@ -13,32 +13,114 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bestehorn_llmmanager.bedrock.catalog.bedrock_catalog import BedrockModelCatalog
     from bestehorn_llmmanager.bedrock.models.aws_regions import AWSRegions, get_all_regions
+    from bestehorn_llmmanager.bedrock.models.cache_detail import CacheDetail
+    from bestehorn_llmmanager.bedrock.models.cache_point import build_cache_point
+    from bestehorn_llmmanager.bedrock.models.citation import Citation
+    from bestehorn_llmmanager.bedrock.models.content_block_types import ResponseContentType
     from bestehorn_llmmanager.bedrock.models.llm_manager_structures import Boto3Config
+    from bestehorn_llmmanager.bedrock.models.model_specific_structures import ModelSpecificConfig
+    from bestehorn_llmmanager.bedrock.models.reasoning_content import ReasoningContent
+    from bestehorn_llmmanager.bedrock.models.structured_output import (
+        build_json_schema_output_config,
+    )
+    from bestehorn_llmmanager.bedrock.models.tool_use import ToolUse
+    from bestehorn_llmmanager.bedrock.tracking.parameter_compatibility_tracker import (
+        ParameterCompatibilityTracker,
+    )
     from bestehorn_llmmanager.llm_manager import LLMManager
+    from bestehorn_llmmanager.message_builder import (
+        MessageBuilder,
+        create_assistant_message,
+        create_message,
+        create_user_message,
+    )
+    from bestehorn_llmmanager.message_builder_enums import (
+        AudioFormatEnum,
+        CachePointTTLEnum,
+        DetectionMethodEnum,
+        DocumentFormatEnum,
+        GuardContentQualifierEnum,
+        ImageFormatEnum,
+        RolesEnum,
+        ToolResultStatusEnum,
+        VideoFormatEnum,
+    )
 
 __author__ = "The bestehorn-llmmanager maintainers"
 __description__ = "Call the models of AWS Bedrock by name, in any region, with fail-over."
 __license__ = "MIT"
 
+_HOMES = {
+    "AWSRegions": "bestehorn_llmmanager.bedrock.models.aws_regions",
+    "AudioFormatEnum": "bestehorn_llmmanager.message_builder_enums",
+    "BedrockModelCatalog": "bestehorn_llmmanager.bedrock.catalog.bedrock_catalog",
+    "Boto3Config": "bestehorn_llmmanager.bedrock.models.llm_manager_structures",
+    "CacheDetail": "bestehorn_llmmanager.bedrock.models.cache_detail",
+    "CachePointTTLEnum": "bestehorn_llmmanager.message_builder_enums",
+    "Citation": "bestehorn_llmmanager.bedrock.models.citation",
+    "DetectionMethodEnum": "bestehorn_llmmanager.message_builder_enums",
+    "DocumentFormatEnum": "bestehorn_llmmanager.message_builder_enums",
+    "GuardContentQualifierEnum": "bestehorn_llmmanager.message_builder_enums",
+    "ImageFormatEnum": "bestehorn_llmmanager.message_builder_enums",
+    "LLMManager": "bestehorn_llmmanager.llm_manager",
+    "MessageBuilder": "bestehorn_llmmanager.message_builder",
+    "ModelSpecificConfig": "bestehorn_llmmanager.bedrock.models.model_specific_structures",
+    "ParameterCompatibilityTracker": (
+        "bestehorn_llmmanager.bedrock.tracking.parameter_compatibility_tracker"
+    ),
+    "ReasoningContent": "bestehorn_llmmanager.bedrock.models.reasoning_content",
+    "ResponseContentType": "bestehorn_llmmanager.bedrock.models.content_block_types",
+    "RolesEnum": "bestehorn_llmmanager.message_builder_enums",
+    "ToolResultStatusEnum": "bestehorn_llmmanager.message_builder_enums",
+    "ToolUse": "bestehorn_llmmanager.bedrock.models.tool_use",
+    "VideoFormatEnum": "bestehorn_llmmanager.message_builder_enums",
+    "build_cache_point": "bestehorn_llmmanager.bedrock.models.cache_point",
+    "build_json_schema_output_config": "bestehorn_llmmanager.bedrock.models.structured_output",
+    "create_assistant_message": "bestehorn_llmmanager.message_builder",
+    "create_message": "bestehorn_llmmanager.message_builder",
+    "create_user_message": "bestehorn_llmmanager.message_builder",
+    "get_all_regions": "bestehorn_llmmanager.bedrock.models.aws_regions",
+}
+_SUBMODULES = (
+    "bedrock",
+    "llm_manager",
+    "message_builder",
+    "message_builder_constants",
+    "message_builder_enums",
+    "util",
+)
+
 __all__ = [
     "AWSRegions",
+    "AudioFormatEnum",
     "BedrockModelCatalog",
     "Boto3Config",
+    "CacheDetail",
+    "CachePointTTLEnum",
+    "Citation",
+    "DetectionMethodEnum",
+    "DocumentFormatEnum",
+    "GuardContentQualifierEnum",
+    "ImageFormatEnum",
     "LLMManager",
+    "MessageBuilder",
+    "ModelSpecificConfig",
+    "ParameterCompatibilityTracker",
+    "ReasoningContent",
+    "ResponseContentType",
+    "RolesEnum",
+    "ToolResultStatusEnum",
+    "ToolUse",
+    "VideoFormatEnum",
     "__version__",
+    "build_cache_point",
+    "build_json_schema_output_config",
+    "create_assistant_message",
+    "create_message",
+    "create_user_message",
     "get_all_regions",
 ]
 
 __getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        "AWSRegions": "bestehorn_llmmanager.bedrock.models.aws_regions",
-        "BedrockModelCatalog": "bestehorn_llmmanager.bedrock.catalog.bedrock_catalog",
-        "Boto3Config": "bestehorn_llmmanager.bedrock.models.llm_manager_structures",
-        "LLMManager": "bestehorn_llmmanager.llm_manager",
-        "bedrock": "bestehorn_llmmanager.bedrock",
-        "get_all_regions": "bestehorn_llmmanager.bedrock.models.aws_regions",
-        "llm_manager": "bestehorn_llmmanager.llm_manager",
-        "util": "bestehorn_llmmanager.util",
-    },
+    __name__, {**_HOMES, **{name: f"{__name__}.{name}" for name in _SUBMODULES}}
 )

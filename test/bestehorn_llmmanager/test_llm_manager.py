@@ -11,8 +11,8 @@ import pytest
 from bestehorn_llmmanager import LLMManager
 from bestehorn_llmmanager.bedrock.catalog import CacheMode
 from bestehorn_llmmanager.bedrock.exceptions import (
+    AuthenticationError,
     ConfigurationError,
-    LLMManagerError,
     RequestValidationError,
     RetryExhaustedError,
 )
@@ -93,9 +93,9 @@ def test_models_and_regions_that_are_no_lists_of_names_are_refused(
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("boto3_config", {"read_timeout": 5}, "must be a `Boto3Config`, got dict"),
-        ("timeout", 0, "`timeout` must be a positive number, got 0"),
-        ("timeout", -1, "`timeout` must be a positive number, got -1"),
+        ("boto3_config", {"read_timeout": 5}, "must be of type `Boto3Config`, got dict"),
+        ("timeout", 0, "`timeout` must be a number of seconds above 0, got 0"),
+        ("timeout", -1, "`timeout` must be a number of seconds above 0, got -1"),
         ("catalog_cache_mode", "file", "must be a `CacheMode`"),
         ("catalog_refresh", "sometimes", "`refresh` must be one of"),
         ("catalog_cache_directory", 5, "cannot be loaded"),
@@ -394,7 +394,9 @@ def test_the_model_id_is_chosen_by_the_manager() -> None:
 
 
 def test_what_is_no_auth_config_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="`auth_config` must be an `AuthConfig`, got str"):
+    with pytest.raises(
+        ConfigurationError, match="`auth_config` must be of type `AuthConfig`, got str"
+    ):
         new_manager(auth_config="profile")
 
 
@@ -507,14 +509,11 @@ def test_a_region_where_nobody_answers_is_a_failed_attempt(
     assert [attempt.success for attempt in response.attempts] == [False, True]
 
 
-def test_missing_credentials_are_the_error_of_each_attempt() -> None:
+def test_missing_credentials_are_said_once() -> None:
     manager = new_manager(regions=["us-east-1", "us-west-2"])
-    with pytest.raises(RetryExhaustedError) as raised:
+    with pytest.raises(AuthenticationError, match="There are no AWS credentials") as raised:
         manager.converse(PROMPT)
-    errors = raised.value.last_errors or []
-    assert errors
-    assert all(isinstance(error, LLMManagerError) for error in errors)
-    assert "credentials" in str(errors[0])
+    assert len(raised.value.attempts) == 1
 
 
 def test_neither_prompt_nor_answer_nor_secret_is_logged_or_shown(

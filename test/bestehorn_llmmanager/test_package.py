@@ -55,6 +55,8 @@ PACKAGES = [
     bestehorn_llmmanager.bedrock,
     bestehorn_llmmanager.bedrock.catalog,
     bestehorn_llmmanager.bedrock.exceptions,
+    bestehorn_llmmanager.util,
+    bestehorn_llmmanager.util.file_type_detector,
     testing,
 ]
 

@@ -11,14 +11,24 @@ if TYPE_CHECKING:
 
 __all__ = ["AWSRegions", "BedrockModelCatalog"]
 
+_ROOMS = (
+    "auth",
+    "builders",
+    "cache",
+    "catalog",
+    "exceptions",
+    "models",
+    "retry",
+    "streaming",
+    "tracking",
+    "validators",
+)
+
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "AWSRegions": "bestehorn_llmmanager.bedrock.models.aws_regions",
         "BedrockModelCatalog": "bestehorn_llmmanager.bedrock.catalog.bedrock_catalog",
-        "auth": "bestehorn_llmmanager.bedrock.auth",
-        "catalog": "bestehorn_llmmanager.bedrock.catalog",
-        "exceptions": "bestehorn_llmmanager.bedrock.exceptions",
-        "models": "bestehorn_llmmanager.bedrock.models",
+        **{room: f"{__name__}.{room}" for room in _ROOMS},
     },
 )

@@ -21,6 +21,7 @@ def main() -> None:
         latency=options.latency,
         seed=options.seed,
         record_bodies=options.record_bodies,
+        s3_endpoint=options.s3_endpoint,
     )
     # SIGTERM and Ctrl-C are the orderly end, whenever they come.
     with suppress(KeyboardInterrupt), bedrock:
@@ -39,6 +40,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--latency", type=float, default=0.0, help="seconds per answer")
     parser.add_argument("--seed", type=int, default=0, help="for faults with a share")
     parser.add_argument("--record-bodies", action="store_true")
+    parser.add_argument("--s3-endpoint", help="URL of the S3 that batch jobs read and write")
     return parser
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from bestehorn_llmmanager.testing._batch import BatchRun
 from bestehorn_llmmanager.testing._faults import Fault
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def _do(bedrock: LocalBedrock, path: str, options: dict[str, Any]) -> dict[str, 
         bedrock.reply_with(options.pop("reply"), **options)
     elif path == "/_local/target":
         bedrock.register_target(**options)
+    elif path == "/_local/batches":
+        bedrock.run_batches(BatchRun(**options.pop("run")), **options)
     elif path == "/_local/clear_faults":
         bedrock.clear_faults()
     elif path == "/_local/reset":

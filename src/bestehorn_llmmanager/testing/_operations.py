@@ -19,6 +19,7 @@ from bestehorn_llmmanager.testing._wire import output_problems
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bestehorn_llmmanager.testing._batch import BatchJobs
     from bestehorn_llmmanager.testing._catalogue import Catalogue, RegionCatalogue
     from bestehorn_llmmanager.testing._wire import Operation
 
@@ -33,8 +34,9 @@ class ControlPlane:
     Safe to share between threads: two that miss in `_rendered` at once store the same answer.
     """
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, jobs: BatchJobs) -> None:
         self._catalogue = catalogue
+        self._jobs = jobs
         # To check and to write a listing of 100 models takes longer than the rest of a request.
         self._rendered: dict[tuple[Any, ...], bytes] = {}
 
@@ -47,6 +49,8 @@ class ControlPlane:
             ServiceError: The service would refuse.
             ValueError: The snapshot does not have the shape that the service model demands.
         """
+        if self._jobs.serves(operation):
+            return self._jobs.answer(operation, region, parameters)
         asked = tuple(sorted(parameters.items()))
         key = (operation.name, region.region, asked, self._catalogue.registered)
         if key not in self._rendered:

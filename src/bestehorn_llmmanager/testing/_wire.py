@@ -23,6 +23,10 @@ _SERVED = {
         "ListInferenceProfiles",
         "GetFoundationModel",
         "GetInferenceProfile",
+        "CreateModelInvocationJob",
+        "GetModelInvocationJob",
+        "ListModelInvocationJobs",
+        "StopModelInvocationJob",
     ),
     "bedrock-runtime": ("Converse", "ConverseStream", "CountTokens"),
 }

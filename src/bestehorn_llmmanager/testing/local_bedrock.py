@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bestehorn_llmmanager.testing import _control
 from bestehorn_llmmanager.testing._answering import Answering
+from bestehorn_llmmanager.testing._batch import BatchJobs, BatchRun
 from bestehorn_llmmanager.testing._catalogue import Catalogue, read_snapshot
 from bestehorn_llmmanager.testing._endpoint import MISLEADING_VARIABLES, Endpoint
 from bestehorn_llmmanager.testing._faults import Fault, FaultBook
@@ -37,8 +38,9 @@ class LocalBedrock(Endpoint):
     """A Bedrock endpoint for ordinary boto3 clients, on a free port of 127.0.0.1.
 
     Serves ListFoundationModels, ListInferenceProfiles, GetFoundationModel, GetInferenceProfile,
-    Converse, ConverseStream and CountTokens, as far as the installed botocore has them. The region
-    is that of the request's signature (which is not verified) or, for bearer keys, that of
+    Converse, ConverseStream and CountTokens, as far as the installed botocore has them, and runs
+    batch jobs of Converse requests (Create-, Get-, List- and StopModelInvocationJob). The region is
+    that of the request's signature (which is not verified) or, for bearer keys, that of
     `endpoint(region)`. Requests and replies are checked against botocore's service model.
 
     Safe to share between threads. Use as a context manager, or call `start` and `stop`.
@@ -57,6 +59,7 @@ class LocalBedrock(Endpoint):
         tls: A server's context, with its certificate loaded: `url` is then ``https``. Needed for
             bearer keys, which botocore sends over nothing else; clients get the certificate as
             `verify` or from ``AWS_CA_BUNDLE``.
+        s3_endpoint: URL of an S3, for example of moto's server, that batch jobs read and write.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class LocalBedrock(Endpoint):
         now: Callable[[], datetime] | None = None,
         port: int = 0,
         tls: ssl.SSLContext | None = None,
+        s3_endpoint: str | None = None,
     ) -> None:
         if latency < 0:
             raise ValueError(f"`latency` must not be negative, got {latency!r}")
@@ -85,10 +89,11 @@ class LocalBedrock(Endpoint):
         self._replies = ReplyBook()
         self._ledger = Ledger(_REMEMBERED_REQUESTS)
         self._operations = {operation.name: operation for operation in routes().operations}
+        self._jobs = BatchJobs(self._catalogue, self._replies, self._operations, s3_endpoint, seed)
         self._answering = Answering(
             routes=routes(),
             catalogue=self._catalogue,
-            control_plane=ControlPlane(self._catalogue),
+            control_plane=ControlPlane(self._catalogue, self._jobs),
             faults=self._faults,
             replies=self._replies,
             ledger=self._ledger,
@@ -229,10 +234,22 @@ class LocalBedrock(Endpoint):
     def clear_faults(self) -> None:
         self._faults.clear()
 
+    def run_batches(self, run: BatchRun, *, times: int | None = None) -> None:
+        """Say how batch jobs go that are created from now on.
+
+        Args:
+            run: See `BatchRun`.
+            times: For that many jobs, which come first; None: for all others.
+        """
+        if not isinstance(run, BatchRun):
+            raise TypeError(f"`run` must be a `BatchRun`, got {run!r}")
+        self._jobs.plan(run, times)
+
     def reset(self) -> None:
-        """Forget faults, replies, registered targets and everything counted."""
+        """Forget faults, replies, registered targets, jobs and everything counted."""
         self._faults.clear()
         self._replies.clear()
+        self._jobs.clear()
         self._catalogue.forget_registered()
         self._ledger.clear()
 

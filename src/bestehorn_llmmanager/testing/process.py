@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from bestehorn_llmmanager.testing._batch import BatchRun
     from bestehorn_llmmanager.testing._faults import Fault
 
 _STOP_SECONDS = 10.0
@@ -38,6 +39,7 @@ class LocalBedrockProcess(Endpoint):
         latency: Seconds that every answer takes at least.
         record_bodies: Whether `requests` keeps the bodies.
         seed: Decides which calls a fault with `share` meets.
+        s3_endpoint: URL of the S3 that batch jobs read and write.
     """
 
     def __init__(
@@ -47,9 +49,12 @@ class LocalBedrockProcess(Endpoint):
         latency: float = 0.0,
         record_bodies: bool = False,
         seed: int = 0,
+        s3_endpoint: str | None = None,
     ) -> None:
         super().__init__()
         self._arguments = [f"--latency={latency}", f"--seed={seed}"]
+        if s3_endpoint is not None:
+            self._arguments.append(f"--s3-endpoint={s3_endpoint}")
         if snapshot is not None:
             self._arguments.append(f"--snapshot={snapshot}")
         if record_bodies:
@@ -143,6 +148,10 @@ class LocalBedrockProcess(Endpoint):
     def fail(self, fault: Fault, **options: Any) -> None:
         """As `LocalBedrock.fail`, with the same options."""
         self._tell("fault", {"fault": asdict(fault), **options})
+
+    def run_batches(self, run: BatchRun, *, times: int | None = None) -> None:
+        """As `LocalBedrock.run_batches`."""
+        self._tell("batches", {"run": asdict(run), "times": times})
 
     def clear_faults(self) -> None:
         """As `LocalBedrock.clear_faults`."""

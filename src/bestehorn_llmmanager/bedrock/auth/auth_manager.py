@@ -1,43 +1,61 @@
-"""Makes one session per credential set, and from it one client per service and region."""
+"""Makes one session per credential set, and from it the clients that all threads share."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import threading
+import time
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
-from bestehorn_llmmanager.bedrock.auth.credentials import (
-    BEARER_TOKEN_VARIABLE,
-    has_evidence_of_credentials,
-    may_have_credentials,
-)
-from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import AuthenticationError
+from bestehorn_llmmanager._fork import NoForkMeanwhile, start_afresh_after_fork
+from bestehorn_llmmanager.bedrock.auth.credentials import may_have_credentials
 from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
     AuthConfig,
     AuthenticationType,
+    Boto3Config,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from types import TracebackType
 
-    from boto3.session import Session
+    import boto3.session
     from botocore.config import Config
+    from botocore.session import Session
+    from typing_extensions import Self
 
-    from bestehorn_llmmanager.bedrock.models.llm_manager_structures import Boto3Config
+_READ_TIMEOUT_STEPS = (1, 2, 5, 10, 30, 60, 300, 600)
+_BOTOCORE_TIMEOUTS = Boto3Config(read_timeout=60, connect_timeout=60)
+# 30 seconds are still 30 seconds when a call has come as far as choosing its client.
+_TOLERANCE_SECONDS = 0.05
+_SECONDS_BETWEEN_RENEWALS = 1.0
+_FIXED = {AuthenticationType.CREDENTIALS, AuthenticationType.BEARER_TOKEN}
 
-# How long the question "is this an EC2 instance?" may take where nothing points at credentials.
-_METADATA_SECONDS = 1.0
+_OF_THIS_PROCESS = (
+    "_lock",
+    "_own_session",
+    "_sessions",
+    "_runtime_clients",
+    "_control_clients",
+    "_renewed_at",
+)
+# After a fork: what the parent goes on using. Kept, because letting go of a client takes a lock
+# of its connection pool, which a thread of the parent may have held.
+_left_to_the_parent: list[object] = []
 
 
 class AuthManager:
     """Sessions and clients of one credential set.
 
-    Constructing it does nothing but store the configuration. boto3 is imported when the first
-    session is made. No STS call is made at any time.
+    Constructing it does nothing but store the configuration; botocore is imported when the first
+    session is made. STS is asked only where the `AuthConfig` has a role to assume.
 
     Safe to share between threads; one lock guards the making of sessions and clients, because
-    boto3 does not.
+    botocore does not. A client that exists is found without it.
+
+    Pickling and copying take the configuration along, with the secrets that stand in it, and
+    nothing else. In a forked child it starts with new sessions, clients and locks.
+
+    Use it as a context manager, or `close` it, to close connections before the program ends.
 
     Args:
         auth_config: Where credentials come from; None means botocore's own chain.
@@ -49,19 +67,104 @@ class AuthManager:
     ) -> None:
         self._auth_config = auth_config or AuthConfig(auth_type=AuthenticationType.AUTO)
         self._boto3_config = boto3_config
+        timeouts = boto3_config or _BOTOCORE_TIMEOUTS
+        shorter = [step for step in _READ_TIMEOUT_STEPS if step < timeouts.read_timeout]
+        # Seconds left, and the step to take from there on; None is the configured timeout.
+        limits = (*shorter, timeouts.read_timeout)
+        self._step_limits = [limit - _TOLERANCE_SECONDS for limit in limits]
+        self._steps = [*shorter, None]
+        self._start()
+
+    def _start(self) -> None:
         self._lock = threading.RLock()
-        self._sessions: dict[str | None, Session] = {}
-        self._clients: dict[tuple[str, str], Any] = {}
+        self._own_session: Session | None = None
+        self._sessions: dict[str | None, boto3.session.Session] = {}
+        self._runtime_clients: dict[tuple[str, float | None], Any] = {}
+        self._control_clients: dict[str, Any] = {}
+        self._renewed_at = float("-inf")
+        start_afresh_after_fork(self)
+
+    def _start_afresh(self) -> None:
+        _left_to_the_parent.append({name: getattr(self, name) for name in _OF_THIS_PROCESS})
+        self._start()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: v for name, v in vars(self).items() if name not in _OF_THIS_PROCESS}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._start()
 
     def __repr__(self) -> str:
         return f"AuthManager(auth_type={self._auth_config.auth_type.value})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections of all shared clients.
+
+        The manager can be used again: it then makes new clients, from the session that it has.
+        Those of `new_client` are their owners' to close. A call that is under way in another
+        thread ends as it would have; at worst it fails as when a connection is lost.
+        """
+        with self._lock:
+            clients = [*self._runtime_clients.values(), *self._control_clients.values()]
+            self._runtime_clients, self._control_clients = {}, {}
+        for client in clients:
+            client.close()
+
+    def renew(self) -> bool:
+        """Forget the session and its clients, so that credentials are looked for anew.
+
+        For when AWS says that they have expired: a file, a variable or a role may have others by
+        now. Threads that ask together renew once.
+
+        Returns:
+            False where nothing can have changed: explicit keys, and bearer keys.
+        """
+        config = self._auth_config
+        if config.auth_type in _FIXED and not config.role_arn:
+            return False
+        with self._lock:
+            now = time.monotonic()
+            if now - self._renewed_at < _SECONDS_BETWEEN_RENEWALS:
+                return True
+            self._renewed_at = now
+            self._own_session, self._sessions = None, {}
+        self.close()
+        return True
 
     def may_have_credentials(self) -> bool:
         """Whether it is worth asking AWS at all; neither imports boto3 nor sends anything."""
         return may_have_credentials(self._auth_config)
 
-    def get_session(self, region: str | None = None) -> Session:
-        """A session with credentials, for `region` or the one of the `AuthConfig`.
+    def ensure_credentials(self, region: str | None = None) -> None:
+        """Look for credentials now, if that has not been done.
+
+        Args:
+            region: Where STS and SSO are asked if neither the `AuthConfig` nor the surroundings
+                say.
+
+        Raises:
+            AuthenticationError: There are none, or the profile does not exist.
+        """
+        with self._lock:
+            self._session(region)
+
+    def get_session(self, region: str | None = None) -> boto3.session.Session:
+        """A boto3 session with credentials, for `region` or the one of the `AuthConfig`.
+
+        All of them have the same credentials, which are renewed for all at once. The clients of
+        this manager are not made from them: they are the caller's.
 
         Raises:
             AuthenticationError: There are no credentials, or the profile does not exist.
@@ -70,8 +173,36 @@ class AuthManager:
         with self._lock:
             session = self._sessions.get(region)
             if session is None:
-                session = self._sessions[region] = self._make_session(region)
+                own = self._session(region)
+                from bestehorn_llmmanager.bedrock.auth.sessions import (  # noqa: PLC0415
+                    boto3_session,
+                )
+
+                session = boto3_session(own, self._auth_config, region)
+                self._sessions[region] = session
             return session
+
+    def runtime_client(self, region: str, read_timeout: float | None = None) -> Any:
+        """The shared `bedrock-runtime` client that waits at most so long for data.
+
+        There is one per region and step of 1, 2, 5, 10, 30, 60, 300, 600 s below the configured
+        timeout. Made with a `Boto3Config`, it tries once: retries are the business of whoever
+        calls it, unless `retries_max_attempts` asks botocore for other than the default number.
+
+        Args:
+            region: AWS region code.
+            read_timeout: Seconds left; the largest step that fits is taken, the smallest if
+                none does. None, and anything from the configured timeout on, means the
+                configured one.
+
+        Raises:
+            AuthenticationError: There are no credentials, or the client cannot be made.
+        """
+        step = None
+        if read_timeout is not None:
+            step = self._steps[max(bisect_right(self._step_limits, read_timeout) - 1, 0)]
+        client = self._runtime_clients.get((region, step))
+        return client if client is not None else self._make_runtime_client(region, step)
 
     def get_bedrock_client(self, region: str) -> Any:
         """The `bedrock-runtime` client of `region`, always the same one.
@@ -79,7 +210,7 @@ class AuthManager:
         Raises:
             AuthenticationError: There are no credentials, or the client cannot be made.
         """
-        return self._shared_client("bedrock-runtime", region)
+        return self.runtime_client(region)
 
     def get_bedrock_control_client(self, region: str) -> Any:
         """The `bedrock` (control plane) client of `region`, always the same one.
@@ -87,7 +218,11 @@ class AuthManager:
         Raises:
             AuthenticationError: There are no credentials, or the client cannot be made.
         """
-        return self._shared_client("bedrock", region)
+        with self._lock:
+            client = self._control_clients.get(region)
+            if client is None:
+                client = self._control_clients[region] = self.new_client("bedrock", region)
+            return client
 
     def new_client(self, service: str, region: str, config: Config | None = None) -> Any:
         """A client of its own for the caller, who closes it.
@@ -100,94 +235,51 @@ class AuthManager:
         Raises:
             AuthenticationError: There are no credentials, or the client cannot be made.
         """
-        from botocore.exceptions import BotoCoreError  # noqa: PLC0415
-
-        own = self._boto3_config.to_botocore_config() if self._boto3_config else None
-        merged = own.merge(config) if own and config else config or own
-        with self._lock:
-            session = self.get_session()
-            try:
-                return session.client(service, region_name=region, config=merged)
-            except (BotoCoreError, ValueError) as error:
-                raise self._error(f"Cannot make a `{service}` client: {error}", region) from error
+        return self._make_client(service, region, config=config)
 
     def get_auth_info(self) -> dict[str, Any]:
-        """`auth_type`, `profile_name`, `region` and `has_session`; never a secret."""
-        is_profile = self._auth_config.auth_type is AuthenticationType.PROFILE
+        """`auth_type`, `profile_name`, `region` and `has_session`, and `role_arn` if there is one."""
+        config = self._auth_config
+        is_profile = config.auth_type is AuthenticationType.PROFILE
         return {
-            "auth_type": self._auth_config.auth_type.value,
-            "profile_name": self._auth_config.profile_name if is_profile else None,
-            "region": self._auth_config.region,
-            "has_session": bool(self._sessions),
+            "auth_type": config.auth_type.value,
+            "profile_name": config.profile_name if is_profile else None,
+            "region": config.region,
+            "has_session": self._own_session is not None,
+            **({"role_arn": config.role_arn} if config.role_arn else {}),
         }
 
-    def _shared_client(self, service: str, region: str) -> Any:
-        client = self._clients.get((service, region))
-        if client is not None:
-            return client
+    def _make_runtime_client(self, region: str, step: float | None) -> Any:
         with self._lock:
-            client = self._clients.get((service, region))
+            client = self._runtime_clients.get((region, step))
             if client is None:
-                client = self._clients[service, region] = self.new_client(service, region)
+                client = self._make_client("bedrock-runtime", region, step)
+                self._runtime_clients[region, step] = client
             return client
 
-    def _make_session(self, region: str | None) -> Session:
-        from boto3.session import Session  # noqa: PLC0415
-        from botocore.exceptions import BotoCoreError, ProfileNotFound  # noqa: PLC0415
-
-        try:
-            session = Session(**self._session_arguments(), region_name=region)
-            found = self._credentials(session)
-        except ProfileNotFound as error:
-            raise self._error(
-                f"There is no AWS profile {error.kwargs.get('profile')!r}. "
-                "`aws configure list-profiles` shows those that exist.",
-                region,
-            ) from error
-        except (BotoCoreError, OSError, ValueError) as error:
-            raise self._error(f"Cannot get AWS credentials: {error}", region) from error
-        if found is None and not os.environ.get(BEARER_TOKEN_VARIABLE):
-            raise self._error(
-                "There are no AWS credentials: neither variables, profile, container, web "
-                "identity nor instance role. Set them up, or pass an `AuthConfig`.",
-                region,
+    def _make_client(
+        self,
+        service: str,
+        region: str,
+        longest_wait: float | None = None,
+        config: Config | None = None,
+    ) -> Any:
+        with self._lock:
+            session = self._session(region)
+            from bestehorn_llmmanager.bedrock.auth.sessions import (  # noqa: PLC0415
+                client_config,
+                make_client,
             )
-        return session
 
-    def _session_arguments(self) -> dict[str, Any]:
-        config = self._auth_config
-        if config.auth_type is AuthenticationType.PROFILE:
-            return {"profile_name": config.profile_name}
-        if config.auth_type is AuthenticationType.CREDENTIALS:
-            return {
-                "aws_access_key_id": config.access_key_id,
-                "aws_secret_access_key": config.secret_access_key,
-                "aws_session_token": config.session_token,
-            }
-        return {}
+            own = client_config(self._boto3_config, service, longest_wait)
+            merged = own.merge(config) if config else own
+            return make_client(session, service, region, self._auth_config, merged)
 
-    def _credentials(self, session: Session) -> object:
-        if has_evidence_of_credentials(self._auth_config):
-            return session.get_credentials()
-        return _within(_METADATA_SECONDS, session.get_credentials)
-
-    def _error(self, message: str, region: str | None) -> AuthenticationError:
-        return AuthenticationError(
-            message, auth_type=self._auth_config.auth_type.value, region=region
-        )
-
-
-def _within(seconds: float, work: Callable[[], object]) -> object:
-    """The result of `work`, or None if it takes longer; it is then left to end by itself."""
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
-
-    results: list[object] = []
-
-    def run() -> None:
-        with contextlib.suppress(BotoCoreError, OSError, ValueError):  # there are none, then
-            results.append(work())
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return results[0] if results else None
+    def _session(self, region: str | None) -> Session:
+        if self._own_session is None:
+            with NoForkMeanwhile():
+                from bestehorn_llmmanager.bedrock.auth.sessions import (  # noqa: PLC0415
+                    open_session,
+                )
+            self._own_session = open_session(self._auth_config, region)
+        return self._own_session

@@ -36,6 +36,12 @@ def has_evidence_of_credentials(auth_config: AuthConfig | None) -> bool:
     )
 
 
+def asks_for_credentials(auth_config: AuthConfig) -> bool:
+    """Whether it names keys, a profile or a role, so that a bearer key in a variable must not do."""
+    explicit = auth_config.auth_type.value in {"profile", "credentials"}
+    return explicit or auth_config.role_arn is not None
+
+
 def may_have_credentials(auth_config: AuthConfig | None) -> bool:
     """Whether it is worth asking AWS: there is evidence, or this may be an EC2 instance."""
     metadata_disabled = os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"

@@ -159,7 +159,7 @@ class BedrockAPIFetcher:
         raw = RawCatalogData()
         try:
             # Once, ahead of all regions: without credentials none needs to be asked.
-            self._auth_manager.get_session()
+            self._auth_manager.ensure_credentials(next(iter(regions), None))
         except AuthenticationError as error:
             raise APIFetchError(error.message, region="all") from error
         self._ask(list(dict.fromkeys(regions)), started + self._timeout, raw)

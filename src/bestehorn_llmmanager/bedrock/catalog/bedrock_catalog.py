@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
+from bestehorn_llmmanager._fork import start_afresh_after_fork
 from bestehorn_llmmanager._lazy import lazy_logger
 from bestehorn_llmmanager.bedrock.catalog.cache_manager import CacheManager
 from bestehorn_llmmanager.bedrock.catalog.catalog_loader import CatalogLoader
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from dataclasses import dataclass
     from pathlib import Path
-    from typing import Literal
+    from typing import Any, Literal
 
     from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
     from bestehorn_llmmanager.bedrock.models.access_method import ModelAccessInfo
@@ -61,6 +62,10 @@ class BedrockModelCatalog:
     network.
 
     Safe to share between threads: one of them loads, the others wait for it.
+
+    Pickling and copying take the configuration along (with the secrets of the `auth_manager`) and
+    what is loaded, which is 0.2 MB: the copy answers the same, and asks nobody. A forked child has
+    what was loaded before; if a load or a refresh was under way, it loads for itself.
 
     Args:
         auth_manager: Credentials for the live APIs; None means boto3's own chain. Where nothing
@@ -127,9 +132,25 @@ class BedrockModelCatalog:
             max_retries=max_retries,
             fallback_to_bundled=fallback_to_bundled,
         )
-        self._lock = threading.Lock()  # guards loading; queries read `_loaded` without it
         self._loaded: _Loaded | None = None
+        self._start_afresh()
+
+    def _start_afresh(self) -> None:
+        self._lock = threading.Lock()  # guards loading; queries read `_loaded` without it
         self._failure: tuple[float, CatalogUnavailableError] | None = None
+        start_afresh_after_fork(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        loaded = self._loaded
+        state = {**vars(self), "_loaded": loaded and loaded.catalog}
+        del state["_lock"], state["_failure"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        catalog = state["_loaded"]
+        self._loaded = catalog and _Loaded(catalog, ModelNameResolver(catalog))
+        self._start_afresh()
 
     def __repr__(self) -> str:
         loaded = self._loaded

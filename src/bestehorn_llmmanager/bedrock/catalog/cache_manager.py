@@ -10,6 +10,7 @@ import stat
 import time
 from datetime import datetime, timezone
 
+from bestehorn_llmmanager._fork import NoForkMeanwhile
 from bestehorn_llmmanager._lazy import lazy_logger
 from bestehorn_llmmanager._version import __version__
 from bestehorn_llmmanager.bedrock.models.catalog_paths import (
@@ -199,7 +200,8 @@ class CacheManager:
     def _file_lock(self) -> Any:
         if self._mode is not CacheMode.FILE:
             return None
-        import filelock  # noqa: PLC0415
+        with NoForkMeanwhile():
+            import filelock  # noqa: PLC0415
 
         for path in self._locations():
             try:

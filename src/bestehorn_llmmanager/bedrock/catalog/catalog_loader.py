@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import datetime, timezone
 
+from bestehorn_llmmanager._fork import NoForkMeanwhile
 from bestehorn_llmmanager._lazy import lazy_logger
 from bestehorn_llmmanager.bedrock.catalog.cache_manager import current_endpoint
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
@@ -282,15 +283,21 @@ class _Attempt:
 
 
 def _all_regions() -> list[str]:
-    from bestehorn_llmmanager.bedrock.catalog.regions import all_regions  # noqa: PLC0415
+    with NoForkMeanwhile():
+        import botocore.session  # noqa: F401, PLC0415  (`all_regions` needs it)
+
+        from bestehorn_llmmanager.bedrock.catalog.regions import all_regions  # noqa: PLC0415
 
     return all_regions()
 
 
 def _fetched(loader: CatalogLoader, regions: Sequence[str], timeout: float) -> Fetched:
-    from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager  # noqa: PLC0415
-    from bestehorn_llmmanager.bedrock.catalog.api_fetcher import BedrockAPIFetcher  # noqa: PLC0415
-    from bestehorn_llmmanager.bedrock.catalog.fetching import fetch  # noqa: PLC0415
+    with NoForkMeanwhile():
+        from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager  # noqa: PLC0415
+        from bestehorn_llmmanager.bedrock.catalog.api_fetcher import (  # noqa: PLC0415
+            BedrockAPIFetcher,
+        )
+        from bestehorn_llmmanager.bedrock.catalog.fetching import fetch  # noqa: PLC0415
 
     auth_manager = loader.auth_manager or AuthManager()
     fetcher = BedrockAPIFetcher(auth_manager, timeout, loader.max_workers, loader.max_retries)
@@ -298,9 +305,10 @@ def _fetched(loader: CatalogLoader, regions: Sequence[str], timeout: float) -> F
 
 
 def _bundle() -> UnifiedCatalog:
-    from bestehorn_llmmanager.bedrock.catalog.bundled_loader import (  # noqa: PLC0415
-        bundled_catalog,
-    )
+    with NoForkMeanwhile():
+        from bestehorn_llmmanager.bedrock.catalog.bundled_loader import (  # noqa: PLC0415
+            bundled_catalog,
+        )
 
     return bundled_catalog()
 

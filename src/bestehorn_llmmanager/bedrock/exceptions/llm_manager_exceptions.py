@@ -27,8 +27,11 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
+
+    from bestehorn_llmmanager.bedrock.models.attempt_record import AttemptRecord
+    from bestehorn_llmmanager.bedrock.models.llm_manager_structures import RequestAttempt
 
 
 def _given(**arguments: Any) -> dict[str, Any] | None:
@@ -46,7 +49,12 @@ class LLMManagerError(Exception):
     Attributes:
         message: What happened, without `details`.
         details: The constructor's further arguments by name, None if there were none.
+        attempts: A `RequestAttempt` per target that was asked; empty where none was.
+        attempt_log: An `AttemptRecord` per sending; empty where nothing was sent.
     """
+
+    attempts: Sequence[RequestAttempt] = ()
+    attempt_log: Sequence[AttemptRecord] = ()
 
     def __init__(self, message: str, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
@@ -135,7 +143,10 @@ class RetryExhaustedError(LLMManagerError):
         last_errors: The error of each of them, as exception objects; `details` has their texts.
         models_tried: Models in the order in which they were tried.
         regions_tried: Regions in the order in which they were tried.
+        out_of_time: Whether the deadline ended the call.
     """
+
+    out_of_time: bool = False
 
     def __init__(
         self,

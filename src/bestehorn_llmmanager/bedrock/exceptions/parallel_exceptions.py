@@ -16,13 +16,22 @@ This `RequestValidationError` is not the one of `llm_manager_exceptions`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import LLMManagerError
 
+if TYPE_CHECKING:
+    from bestehorn_llmmanager.bedrock.models.parallel_structures import ParallelResponse
+
 
 class ParallelProcessingError(LLMManagerError):
-    """Base of the errors that concern a batch of requests rather than one of them."""
+    """Base of the errors that concern a batch of requests rather than one of them.
+
+    Attributes:
+        partial_response: What was finished before a run ended with it, else None.
+    """
+
+    partial_response: ParallelResponse | None = None
 
 
 class RequestIdCollisionError(ParallelProcessingError):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from bestehorn_llmmanager._lazy import lazy_names
 from bestehorn_llmmanager.bedrock.models.cache_detail import CacheDetail
 from bestehorn_llmmanager.bedrock.models.citation import Citation
 from bestehorn_llmmanager.bedrock.models.content_block_types import ResponseContentType
@@ -18,15 +19,24 @@ from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
     ValidationResult,
 )
 from bestehorn_llmmanager.bedrock.models.reasoning_content import ReasoningContent
+from bestehorn_llmmanager.bedrock.models.response_accessors import (
+    OriginAccessors,
+    TokenAccessors,
+    dicts_under,
+    read_token_counts,
+)
 from bestehorn_llmmanager.bedrock.models.stop_reason import StopReasonClassifier
 from bestehorn_llmmanager.bedrock.models.tool_use import ToolUse
 
 if TYPE_CHECKING:
     from bestehorn_llmmanager.bedrock.models.stop_reason import StopReasonCategory
+    from bestehorn_llmmanager.bedrock.models.streaming_response import StreamingResponse
+
+__all__ = ["BedrockResponse", "StreamingResponse"]
 
 
 @dataclass(repr=False)
-class BedrockResponse:
+class BedrockResponse(OriginAccessors, TokenAccessors):
     """The answer to one request with the story of how it was got.
 
     The accessors of the answer give None, 0, False or an empty list, and never raise, where the
@@ -142,7 +152,7 @@ class BedrockResponse:
         return [
             Citation.from_citation(citation)
             for payload in self._payloads(ResponseContentType.CITATIONS_CONTENT)
-            for citation in _dicts(payload, "citations")
+            for citation in dicts_under(payload, "citations")
         ]
 
     def get_content(self) -> str | None:
@@ -193,79 +203,14 @@ class BedrockResponse:
         usage = data.get("usage", {}) if data else None
         if not isinstance(usage, Mapping):
             return None
-        return {
-            "input_tokens": _count(usage, "inputTokens"),
-            "output_tokens": _count(usage, "outputTokens"),
-            "total_tokens": _count(usage, "totalTokens"),
-            "cache_read_tokens": _count(usage, "cacheReadInputTokens"),
-            "cache_write_tokens": _count(usage, "cacheWriteInputTokens"),
-        }
-
-    def get_input_tokens(self) -> int:
-        """Input tokens that were neither read from the cache nor written to it."""
-        return (self.get_usage() or {}).get("input_tokens", 0)
-
-    def get_output_tokens(self) -> int:
-        return (self.get_usage() or {}).get("output_tokens", 0)
-
-    def get_total_tokens(self) -> int:
-        return (self.get_usage() or {}).get("total_tokens", 0)
-
-    def get_cache_read_tokens(self) -> int:
-        return (self.get_usage() or {}).get("cache_read_tokens", 0)
-
-    def get_cache_write_tokens(self) -> int:
-        return (self.get_usage() or {}).get("cache_write_tokens", 0)
+        return read_token_counts(usage)
 
     def get_cache_details(self) -> list[CacheDetail]:
         """What was written to the cache, by time to live."""
         usage = self._at("usage")
-        return [CacheDetail.from_cache_detail(detail) for detail in _dicts(usage, "cacheDetails")]
-
-    def get_cached_tokens_info(self) -> dict[str, Any] | None:
-        """What the cache gave and took: two counts with a flag for each."""
-        usage = self.get_usage()
-        if usage is None:
-            return None
-        read, written = usage["cache_read_tokens"], usage["cache_write_tokens"]
-        return {
-            "cache_read_tokens": read,
-            "cache_write_tokens": written,
-            "cache_hit": read > 0,
-            "cache_write": written > 0,
-        }
-
-    def get_cached_share(self) -> float | None:
-        """The share of the prompt, 0 to 1, that was read from the cache."""
-        usage = self.get_usage()
-        if usage is None:
-            return None
-        read = usage["cache_read_tokens"]
-        prompt = usage["input_tokens"] + read + usage["cache_write_tokens"]
-        return read / prompt if prompt > 0 else None
-
-    def get_cache_efficiency(self) -> dict[str, Any] | None:
-        """Figures about prompt caching, None without uncached input tokens.
-
-        `cached_share` is what to look at (see `get_cached_share`). The others are as they always
-        were: the ratio is cached to uncached tokens and can exceed 1; cost and latency follow from
-        two constants, not from a price list.
-        """
-        usage = self.get_usage()
-        if usage is None or usage["input_tokens"] == 0:
-            return None
-        read = usage["cache_read_tokens"]
-        ratio = read / usage["input_tokens"]
-        return {
-            "cache_hit_ratio": round(ratio, 2),
-            "cache_savings_tokens": read,
-            "cache_savings_cost": f"${read / 1000 * 0.03:.2f}",
-            "latency_reduction_ms": int(read / 100),
-            "cache_write_tokens": usage["cache_write_tokens"],
-            "cache_read_tokens": read,
-            "cache_effectiveness": round(ratio * 100, 1),
-            "cached_share": self.get_cached_share(),
-        }
+        return [
+            CacheDetail.from_cache_detail(detail) for detail in dicts_under(usage, "cacheDetails")
+        ]
 
     def get_metrics(self) -> dict[str, Any] | None:
         """Milliseconds and counts, each as far as it is known."""
@@ -283,31 +228,7 @@ class BedrockResponse:
             metrics["successful_attempt_number"] = successful.attempt_number
         return metrics
 
-    # How it was got
-
-    def was_successful(self) -> bool:
-        return self.success
-
-    def get_warnings(self) -> list[str]:
-        return self.warnings.copy()
-
-    def get_disabled_features(self) -> list[str]:
-        return self.features_disabled.copy()
-
-    def get_last_error(self) -> Exception | None:
-        """The error of the last attempt that failed."""
-        errors = [a.error for a in self.attempts if a.error is not None and not a.success]
-        return errors[-1] if errors else None
-
-    def get_all_errors(self) -> list[Exception]:
-        """The errors of all attempts, also of those that succeeded in the end."""
-        return [attempt.error for attempt in self.attempts if attempt.error is not None]
-
-    def get_attempt_count(self) -> int:
-        return len(self.attempts)
-
-    def get_successful_attempt(self) -> RequestAttempt | None:
-        return next((attempt for attempt in self.attempts if attempt.success), None)
+    # The caller's verdicts on it
 
     def had_validation_failures(self) -> bool:
         """Whether the caller's validation function refused a response."""
@@ -335,39 +256,6 @@ class BedrockResponse:
                 break
         return metrics
 
-    def had_parameters_removed(self) -> bool:
-        return bool(self.parameters_removed)
-
-    def get_parameter_warnings(self) -> list[str]:
-        """A sentence per removed parameter, plus the total if there are several."""
-        removed = self.parameters_removed or []
-        warnings = [
-            f"Parameter {name!r} was left out: the model does not take it here" for name in removed
-        ]
-        if len(removed) > 1:
-            warnings.append(f"{len(removed)} parameters were left out in total")
-        return warnings
-
-    def get_access_method(self) -> str | None:
-        return self.access_method_used
-
-    def was_profile_used(self) -> bool:
-        return self.inference_profile_used
-
-    def get_profile_id(self) -> str | None:
-        """The inference profile that was called, None for direct access."""
-        return self.inference_profile_id if self.inference_profile_used else None
-
-    def get_access_method_info(self) -> dict[str, Any]:
-        """How the model was addressed; `model_id` is the model as the caller wrote it."""
-        return {
-            "access_method": self.access_method_used,
-            "profile_used": self.inference_profile_used,
-            "profile_id": self.inference_profile_id,
-            "model_id": self.model_used,
-            "region": self.region_used,
-        }
-
     # On disk
 
     def to_dict(self) -> dict[str, Any]:
@@ -389,7 +277,7 @@ class BedrockResponse:
 
     def to_json(self, indent: int | None = None) -> str:
         """`to_dict()` as JSON text; bytes are in base64, as in the API's own JSON."""
-        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, default=_to_json_value)
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, default=to_json_value)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> BedrockResponse:
@@ -415,16 +303,6 @@ class BedrockResponse:
             for entry in data.get("validation_attempts") or ()
         ]
         return cls(**values)
-
-
-def _dicts(payload: Any, key: str) -> list[dict[str, Any]]:
-    entries = payload.get(key) if isinstance(payload, Mapping) else None
-    return [e for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
-
-
-def _count(usage: Mapping[str, Any], key: str) -> int:
-    value = usage.get(key)
-    return value if isinstance(value, int) else 0
 
 
 def _attempt_to_dict(attempt: RequestAttempt) -> dict[str, Any]:
@@ -455,7 +333,13 @@ def _attempt_from_dict(entry: dict[str, Any]) -> RequestAttempt:
     )
 
 
-def _to_json_value(value: Any) -> str:
+def to_json_value(value: Any) -> str:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return base64.b64encode(value).decode("ascii")
     return str(value)
+
+
+# Imported on use: who does not stream does not pay for it.
+__getattr__, __dir__ = lazy_names(
+    __name__, {"StreamingResponse": "bestehorn_llmmanager.bedrock.models.streaming_response"}
+)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from bestehorn_llmmanager.bedrock.models.bedrock_response import (
         BedrockResponse as BedrockResponse,  # noqa: PLC0414  (also offered from here)
     )
+    from bestehorn_llmmanager.bedrock.models.streaming_response import (
+        StreamingResponse as StreamingResponse,  # noqa: PLC0414  (the same)
+    )
 
 
 class AuthenticationType(Enum):
@@ -27,6 +30,7 @@ class AuthenticationType(Enum):
     CREDENTIALS = "credentials"
     IAM_ROLE = "iam_role"
     AUTO = "auto"
+    BEARER_TOKEN = "bearer_token"  # noqa: S105  (a name, not a token)
 
 
 class RetryStrategy(Enum):
@@ -95,12 +99,35 @@ def _masked(secret: str | None) -> str | None:
     return secret and "***"
 
 
+_SECRETS = ("access_key_id", "secret_access_key", "session_token", "bearer_token", "external_id")
+_ROLE_OPTIONS = ("role_session_name", "external_id", "role_duration_seconds")
+# docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+_ROLE_SECONDS = (900, 43_200)
+
+
 @dataclass(frozen=True, repr=False)
 class AuthConfig:
-    """Which credentials to use. Its `repr` shows none of them.
+    """Which credentials to use. Its `repr` shows none of them; a pickle of it has them all.
+
+    Attributes:
+        auth_type: Where the credentials come from. `IAM_ROLE` and `AUTO`: boto3's own chain
+            (variables, profile, SSO, web identity, container, instance role, …).
+        profile_name: For `PROFILE`.
+        access_key_id: For `CREDENTIALS`.
+        secret_access_key: For `CREDENTIALS`.
+        session_token: For `CREDENTIALS`, if they are temporary; these are not renewed.
+        region: Default region of sessions.
+        role_arn: A role to assume with the credentials of `auth_type`; what STS gives is renewed
+            before it expires.
+        role_session_name: How the role's session is called in CloudTrail.
+        external_id: What the role's owner asks for.
+        role_duration_seconds: From 900 to 43200; None: an hour.
+        bearer_token: A Bedrock API key, for `BEARER_TOKEN`. It wins over
+            ``AWS_BEARER_TOKEN_BEDROCK``, and is used by this manager alone.
 
     Raises:
-        ValueError: `PROFILE` without `profile_name`, or `CREDENTIALS` without both keys.
+        ValueError: Something is missing for the `auth_type`, has no meaning for it, or cannot
+            be right; all of it is named.
     """
 
     auth_type: AuthenticationType
@@ -109,26 +136,85 @@ class AuthConfig:
     secret_access_key: str | None = None
     session_token: str | None = None
     region: str | None = None
+    role_arn: str | None = None
+    role_session_name: str | None = None
+    external_id: str | None = None
+    role_duration_seconds: int | None = None
+    bearer_token: str | None = None
 
     def __post_init__(self) -> None:
-        if self.auth_type is AuthenticationType.PROFILE and not self.profile_name:
-            raise ValueError("`AuthenticationType.PROFILE` needs a `profile_name`")
-        if self.auth_type is AuthenticationType.CREDENTIALS:
-            _refuse(
-                [
-                    f"`AuthenticationType.CREDENTIALS` needs `{name}`"
-                    for name in ("access_key_id", "secret_access_key")
-                    if not getattr(self, name)
-                ]
+        if not isinstance(self.auth_type, AuthenticationType):
+            raise ValueError(  # noqa: TRY004  (as for every other wrong value)
+                f"`auth_type` must be an `AuthenticationType`, got a {type(self.auth_type).__name__}"
             )
+        _refuse([*_missing(self), *_broken_secrets(self), *_wrong_role(self), *_wrong_key(self)])
 
     def __repr__(self) -> str:
-        return (
-            f"AuthConfig(auth_type={self.auth_type!r}, profile_name={self.profile_name!r}, "
-            f"access_key_id={_masked(self.access_key_id)!r}, "
-            f"secret_access_key={_masked(self.secret_access_key)!r}, "
-            f"session_token={_masked(self.session_token)!r}, region={self.region!r})"
+        shown = ["auth_type", "profile_name", *_SECRETS[:3], "region"]
+        added = ("role_arn", *_ROLE_OPTIONS, "bearer_token")
+        shown += [name for name in added if getattr(self, name) is not None]
+        values = {
+            name: _masked(value) if name in _SECRETS else value
+            for name, value in ((name, getattr(self, name)) for name in shown)
+        }
+        return f"AuthConfig({', '.join(f'{name}={value!r}' for name, value in values.items())})"
+
+
+def _missing(config: AuthConfig) -> list[str]:
+    needed = {
+        AuthenticationType.PROFILE: ("profile_name",),
+        AuthenticationType.CREDENTIALS: ("access_key_id", "secret_access_key"),
+        AuthenticationType.BEARER_TOKEN: ("bearer_token",),
+    }
+    return [
+        f"`{config.auth_type}` needs `{name}`"
+        for name in needed.get(config.auth_type, ())
+        if not getattr(config, name)
+    ]
+
+
+def _broken_secrets(config: AuthConfig) -> list[str]:
+    """What a file's line end makes of a key: sending it fails with an error that shows the header."""
+    given = {name: getattr(config, name) for name in _SECRETS}
+    return [
+        f"`{name}` has a character that no key has, or blanks around it: strip it"
+        for name, value in given.items()
+        if isinstance(value, str)
+        and not (value.isascii() and value.isprintable() and value == value.strip())
+    ]
+
+
+def _wrong_role(config: AuthConfig) -> list[str]:
+    arn, seconds = config.role_arn, config.role_duration_seconds
+    if arn is None:
+        given = [name for name in _ROLE_OPTIONS if getattr(config, name) is not None]
+        return [f"`{name}` has no meaning without `role_arn`" for name in given]
+    problems = []
+    if not (isinstance(arn, str) and arn.startswith("arn:") and ":role/" in arn):
+        problems.append(
+            f"`role_arn` must be like 'arn:aws:iam::123456789012:role/Name', got {arn!r}"
         )
+    if config.auth_type is AuthenticationType.BEARER_TOKEN:
+        problems.append("`role_arn` needs AWS credentials; a bearer token cannot assume a role")
+    shortest, longest = _ROLE_SECONDS
+    if seconds is not None and not (isinstance(seconds, int) and shortest <= seconds <= longest):
+        problems.append(
+            f"`role_duration_seconds` must be a whole number from {shortest} to {longest}, "
+            f"got {seconds!r}"
+        )
+    return problems
+
+
+def _wrong_key(config: AuthConfig) -> list[str]:
+    if config.auth_type is not AuthenticationType.BEARER_TOKEN:
+        unused = config.bearer_token is not None
+        return ["`bearer_token` needs `AuthenticationType.BEARER_TOKEN`"] if unused else []
+    others = ("profile_name", "access_key_id", "secret_access_key", "session_token")
+    return [
+        f"`{name}` has no meaning for `AuthenticationType.BEARER_TOKEN`"
+        for name in others
+        if getattr(config, name) is not None
+    ]
 
 
 @dataclass(frozen=True)
@@ -302,5 +388,9 @@ class LLMManagerConfig:
 
 # Imported on use: `bedrock_response` needs this module.
 __getattr__, __dir__ = lazy_names(
-    __name__, {"BedrockResponse": "bestehorn_llmmanager.bedrock.models.bedrock_response"}
+    __name__,
+    {
+        "BedrockResponse": "bestehorn_llmmanager.bedrock.models.bedrock_response",
+        "StreamingResponse": "bestehorn_llmmanager.bedrock.models.streaming_response",
+    },
 )

@@ -239,8 +239,10 @@ def test_clients_have_the_settings_of_the_boto3_configuration(bedrock: LocalBedr
 def test_clients_have_botocore_s_settings_where_there_is_no_configuration(
     bedrock: LocalBedrock,
 ) -> None:
-    config = AuthManager().get_bedrock_client("us-east-1").meta.config
-    assert (config.read_timeout, config.max_pool_connections) == (60, 10)
+    runtime = AuthManager().get_bedrock_client("us-east-1").meta.config
+    assert (runtime.read_timeout, runtime.connect_timeout) == (60, 60)
+    control = AuthManager().get_bedrock_control_client("us-east-1").meta.config
+    assert (control.read_timeout, control.max_pool_connections) == (60, 10)
 
 
 def test_a_client_of_one_s_own_is_new_and_its_settings_win_one_by_one(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
@@ -23,6 +25,7 @@ from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
 )
 
 NAN = float("nan")
+ROLE = "arn:aws:iam::123456789012:role/Inference"
 
 
 def accept(_: object) -> ValidationResult:
@@ -74,6 +77,92 @@ def test_no_credential_is_in_the_repr() -> None:
 def test_the_repr_tells_a_missing_secret_from_a_masked_one() -> None:
     assert "session_token=None" in repr(AuthConfig(AuthenticationType.AUTO))
     assert "session_token='***'" in repr(AuthConfig(AuthenticationType.AUTO, session_token="x"))
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"auth_type": AuthenticationType.BEARER_TOKEN}, ["needs `bearer_token`"]),
+        (
+            {"auth_type": AuthenticationType.BEARER_TOKEN, "bearer_token": ""},
+            ["needs `bearer_token`"],
+        ),
+        ({"bearer_token": "k"}, ["`bearer_token` needs `AuthenticationType.BEARER_TOKEN`"]),
+        (
+            {
+                "auth_type": AuthenticationType.BEARER_TOKEN,
+                "bearer_token": "k",
+                "role_arn": ROLE,
+                "profile_name": "work",
+                "access_key_id": "AKIA",
+            },
+            ["cannot assume a role", "`profile_name`", "`access_key_id`"],
+        ),
+        (
+            {"role_session_name": "s", "external_id": "e", "role_duration_seconds": 900},
+            ["`role_session_name`", "`external_id`", "`role_duration_seconds`", "`role_arn`"],
+        ),
+        ({"role_arn": ""}, ["`role_arn` must be like", "''"]),
+        ({"role_arn": "Inference"}, ["`role_arn` must be like", "'Inference'"]),
+        ({"role_arn": "arn:aws:iam::1:user/x"}, ["`role_arn` must be like"]),
+        ({"role_arn": ROLE, "role_duration_seconds": 899}, ["900 to 43200, got 899"]),
+        ({"role_arn": ROLE, "role_duration_seconds": 43201}, ["900 to 43200, got 43201"]),
+        ({"role_arn": ROLE, "role_duration_seconds": 1000.5}, ["got 1000.5"]),
+        ({"auth_type": "profile"}, ["`auth_type`", "got a str"]),
+    ],
+)
+def test_what_has_no_meaning_is_refused_by_name(options: dict[str, Any], named: list[str]) -> None:
+    with pytest.raises(ValueError) as caught:
+        AuthConfig(**{"auth_type": AuthenticationType.AUTO, **options})
+    assert [name for name in named if name not in str(caught.value)] == []
+
+
+@pytest.mark.parametrize("name", ["access_key_id", "secret_access_key", "session_token"])
+@pytest.mark.parametrize("value", ["secret\n", " secret", "sec\tret", "secret\u2026", "sec\r\nret"])
+def test_a_key_that_could_not_be_sent_is_refused_without_showing_it(name: str, value: str) -> None:
+    keys = {"access_key_id": "AKIA", "secret_access_key": "s", name: value}
+    with pytest.raises(ValueError, match=f"`{name}`") as caught:
+        AuthConfig(AuthenticationType.CREDENTIALS, **keys)  # type: ignore[arg-type]  # strings
+    assert "sec" not in str(caught.value).replace("secret_access_key", "")
+
+
+def test_so_is_a_bearer_token() -> None:
+    with pytest.raises(ValueError, match="`bearer_token`") as caught:
+        AuthConfig(AuthenticationType.BEARER_TOKEN, bearer_token="the-key\n")
+    assert "the-key" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ({}, ""),
+        (
+            {
+                "role_arn": ROLE,
+                "role_session_name": "batch",
+                "external_id": "confidential",
+                "role_duration_seconds": 900,
+            },
+            (
+                f", role_arn='{ROLE}', role_session_name='batch', external_id='***', "
+                "role_duration_seconds=900"
+            ),
+        ),
+        (
+            {"auth_type": AuthenticationType.BEARER_TOKEN, "bearer_token": "confidential"},
+            ", bearer_token='***'",
+        ),
+    ],
+)
+def test_the_repr_has_what_was_given_of_roles_and_keys(options: dict[str, Any], shown: str) -> None:
+    config = AuthConfig(**{"auth_type": AuthenticationType.AUTO, **options})
+    assert repr(config) == (
+        f"AuthConfig(auth_type={config.auth_type!r}, profile_name=None, access_key_id=None, "
+        f"secret_access_key=None, session_token=None, region=None{shown})"
+    )
+    assert config == replace(config)
+    assert hash(config) == hash(replace(config))
+    assert pickle.loads(pickle.dumps(config)) == config
 
 
 @pytest.mark.parametrize(

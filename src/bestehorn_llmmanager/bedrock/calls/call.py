@@ -1,0 +1,377 @@
+"""Keeps the books of one call: what was sent where, what came back, what is sent next."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bestehorn_llmmanager.bedrock.calls.failures import failure_of
+from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
+    APIThrottleError,
+    ContentError,
+)
+from bestehorn_llmmanager.bedrock.models.attempt_record import AttemptRecord
+from bestehorn_llmmanager.bedrock.models.llm_manager_structures import RequestAttempt
+from bestehorn_llmmanager.bedrock.retry.decisions import Decision, Verdict, classify, is_from_aws
+from bestehorn_llmmanager.bedrock.retry.plan import Plan
+from bestehorn_llmmanager.bedrock.validators.converse_request import explain_param_validation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
+    from bestehorn_llmmanager.bedrock.cache.cache_point_manager import CachePointManager
+    from bestehorn_llmmanager.bedrock.calls.learning import Learned
+    from bestehorn_llmmanager.bedrock.calls.preparation import Preparation, Prepared
+    from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import LLMManagerError
+    from bestehorn_llmmanager.bedrock.models.llm_manager_structures import RetryConfig
+    from bestehorn_llmmanager.bedrock.retry.health import TargetHealth
+    from bestehorn_llmmanager.bedrock.retry.plan import Attempt, Deadline
+    from bestehorn_llmmanager.bedrock.retry.targets import Target
+    from bestehorn_llmmanager.bedrock.tracking.access_method_tracker import AccessMethodTracker
+    from bestehorn_llmmanager.bedrock.tracking.parameter_compatibility_tracker import (
+        ParameterCompatibilityTracker,
+    )
+
+logger = logging.getLogger(__name__)
+
+_MAY_BE_ABOUT_PREFILL = {Decision.WITHOUT_PREFILL, Decision.NEXT_MODEL, Decision.REFUSED}
+
+
+class Leave(Protocol):
+    """Permission for one sending; one of its methods is called at its end."""
+
+    def answered(self, answer: Mapping[str, Any]) -> None: ...
+
+    def failed(self, error: BaseException) -> None: ...
+
+
+class Gate(Protocol):
+    """Holds sendings back, where many calls share a quota."""
+
+    def enter(
+        self, target: Target, request: Mapping[str, Any], until: float | None
+    ) -> Leave | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equipment:
+    """What all calls of a manager share; each part is safe to share between threads.
+
+    Attributes:
+        used_ways: Target and access method of every answer so far.
+        sleep: Waits so many seconds.
+        gate: Is asked before each sending, None for no need to.
+        waits_out_throttling: Whether a target that throttles is tried until the deadline.
+    """
+
+    auth: AuthManager
+    retry: RetryConfig
+    health: TargetHealth
+    learned: Learned
+    access_methods: AccessMethodTracker
+    compatibility: ParameterCompatibilityTracker
+    cache_points: CachePointManager | None
+    used_ways: set[tuple[str, str, str]] = field(default_factory=set)
+    sleep: Callable[[float], object] = time.sleep
+    gate: Gate | None = None
+    waits_out_throttling: bool = False
+
+
+class Call:
+    """One call of a manager, from its first attempt to its answer or its failure.
+
+    Attributes:
+        attempts: One entry per target, in the order in which they were first asked.
+        log: One entry per sending.
+        warnings: What the caller should know about how the answer was got.
+        continues: Whether the request now ends with the beginning of an answer that this library
+            put there.
+    """
+
+    def __init__(
+        self,
+        equipment: Equipment,
+        preparation: Preparation,
+        targets: Sequence[Target],
+        *,
+        deadline: Deadline | None = None,
+    ) -> None:
+        self._equipment = equipment
+        self.preparation = preparation
+        self.deadline = deadline
+        self._plan = Plan(
+            targets,
+            equipment.retry,
+            equipment.health,
+            needs_profile=self._needs_profile,
+            lacking=preparation.lacking(),
+            deadline=deadline,
+            waits_out_throttling=equipment.waits_out_throttling,
+        )
+        self._by_target: dict[Target, RequestAttempt] = {}
+        self.attempts: list[RequestAttempt] = []
+        self.log: list[AttemptRecord] = []
+        self.warnings: list[str] = []
+        self.continues = False
+        self._final: dict[Target, tuple[Verdict, Exception]] = {}
+        self._prepared: Prepared | None = None
+        self._renewed = False
+        self._sent_at: datetime
+        self._sent = 0.0
+
+    # What comes next
+
+    def next(self) -> Attempt | None:
+        """The next attempt, after the pause that belongs before it; None if there is none."""
+        attempt = self._plan.next()
+        if attempt is None:
+            return None
+        if attempt.pause:
+            self._equipment.sleep(attempt.pause)
+        target = attempt.target
+        self._sent_at = datetime.now(timezone.utc)
+        self._sent = time.perf_counter()
+        if target not in self._by_target:
+            entry = RequestAttempt(
+                target.model,
+                target.region,
+                attempt.way.method,
+                len(self.attempts) + 1,
+                self._sent_at,
+            )
+            self._by_target[target] = entry
+            self.attempts.append(entry)
+        return attempt
+
+    def converse(self, attempt: Attempt) -> dict[str, Any]:
+        """Send the request, not as a stream; gives what boto3 gives.
+
+        Raises:
+            Exception: What boto3 raises.
+            ContentError: The answer is none.
+        """
+        request, gate = self.request_for(attempt), self._equipment.gate
+        leave = gate and gate.enter(attempt.target, request, self.deadline and self.deadline.at)
+        if gate and not leave:
+            raise APIThrottleError("The quota left no room before the call had to end.")
+        try:
+            client = self.client_for(attempt)
+            answer: dict[str, Any] = client.converse(modelId=attempt.way.identifier, **request)
+            if "output" not in answer:  # a body that is no JSON: botocore does not mind
+                raise ContentError("The answer has no `output`.")  # noqa: TRY301
+        except BaseException as error:
+            if leave:
+                leave.failed(error)
+            raise
+        if leave:
+            leave.answered(answer)
+        return answer
+
+    def request_for(self, attempt: Attempt) -> dict[str, Any]:
+        """Everything that is sent but `modelId`."""
+        self._prepared = self.preparation.for_target(attempt.target)
+        return self._prepared.request
+
+    def client_for(self, attempt: Attempt, idle_timeout: float | None = None) -> Any:
+        """The client for an attempt: one that gives up when the call must end.
+
+        Raises:
+            AuthenticationError: There are no credentials.
+        """
+        left = idle_timeout
+        if self.deadline is not None and self.deadline.is_hard:
+            until_deadline = self.deadline.at - time.monotonic()
+            left = until_deadline if left is None else min(left, until_deadline)
+        return self._equipment.auth.runtime_client(attempt.target.region, left)
+
+    # What came of it
+
+    def answered(self, attempt: Attempt) -> Prepared:
+        """Take note of an answer; gives what it answers."""
+        equipment, target, prepared = self._equipment, attempt.target, self._prepared
+        assert prepared is not None
+        entry = self._by_target[target]
+        entry.success, entry.end_time = True, datetime.now(timezone.utc)
+        entry.access_method = attempt.way.method
+        self._record(attempt, "answered", None)
+        if equipment.health:
+            equipment.health.succeeded(target)
+        way = (*target.key, attempt.way.method)
+        if way not in equipment.used_ways:
+            self._remember(way, attempt)
+        if prepared.has_points and equipment.cache_points is not None:
+            equipment.cache_points.accepted(*target.key)
+        if prepared.removed_parameters or prepared.disabled_features:
+            self._warn_of(prepared, target)
+        elif prepared.wanted_fields:
+            equipment.compatibility.record_success(*target.key, prepared.wanted_fields)
+        return prepared
+
+    def failed(self, attempt: Attempt, error: Exception) -> Decision:
+        """Take note of an error.
+
+        Raises:
+            Exception: `error` itself, if it is none that a call to AWS raises.
+        """
+        retryable = self._equipment.retry.retryable_errors
+        if not is_from_aws(error, retryable):
+            raise error
+        if type(error).__name__ == "ParamValidationError":
+            # botocore quotes what stands at the place, which may be a prompt.
+            error = explain_param_validation(error, self.preparation.request)
+        verdict = classify(
+            error,
+            additional_fields=self._prepared.fields if self._prepared else (),
+            retryable_errors=retryable,
+        )
+        return self.decide(attempt, self._achievable(attempt, verdict, error), error)
+
+    def decide(self, attempt: Attempt, verdict: Verdict, error: Exception) -> Decision:
+        """Take note of a failure whose verdict is known."""
+        # The record outlives the call; a traceback would keep its frames, and the prompt, alive.
+        error.__traceback__ = None
+        decision = verdict.decision
+        self._plan.failed(attempt, verdict)
+        entry = self._by_target[attempt.target]
+        entry.error, entry.end_time = error, datetime.now(timezone.utc)
+        self._final[attempt.target] = verdict, error
+        self._record(attempt, decision.value, error)
+        logger.debug(
+            "model=%s region=%s method=%s error=%s | %s",
+            attempt.target.model,
+            attempt.target.region,
+            attempt.way.method,
+            type(error).__name__,
+            decision.value,
+        )
+        return decision
+
+    def attempt_of(self, attempt: Attempt) -> RequestAttempt:
+        """The entry in `attempts` for the target of `attempt`."""
+        return self._by_target[attempt.target]
+
+    def takes_prefill(self, target: Target) -> bool:
+        """Whether to give `target` the beginning of its answer; where unknown, it is tried."""
+        known = self._equipment.learned.prefill.get(target.model_id, target.takes_prefill)
+        return known is not False
+
+    def took_prefill(self, target: Target) -> None:
+        self._equipment.learned.prefill[target.model_id] = True
+
+    def failure(self) -> LLMManagerError:
+        """The error to raise when there is no next attempt."""
+        error = failure_of(
+            list(self._final.values()),
+            self.attempts,
+            out_of_time=self._plan.out_of_time,
+        )
+        error.attempts = self.attempts
+        error.attempt_log = self.log
+        return error
+
+    def _record(self, attempt: Attempt, decision: str, error: Exception | None) -> None:
+        target, way, pause = attempt
+        self.log.append(
+            AttemptRecord(
+                target.model,
+                target.region,
+                way.method,
+                way.identifier,
+                self._sent_at,
+                (time.perf_counter() - self._sent) * 1000,
+                pause * 1000,
+                decision,
+                error,
+            )
+        )
+
+    def _remember(self, way: tuple[str, str, str], attempt: Attempt) -> None:
+        target, methods = attempt.target, self._equipment.access_methods
+        if not methods.requires_profile(*target.key):
+            self._equipment.used_ways.add(way)
+            methods.record_success(*target.key, attempt.way.method, attempt.way.identifier)
+        elif any(record.decision == Decision.NEXT_METHOD.value for record in self.log):
+            self.warnings.append(
+                f"{target.model} in {target.region} needs an inference profile; the answer came "
+                f"by {attempt.way.method} through {attempt.way.identifier}."
+            )
+
+    def _warn_of(self, prepared: Prepared, target: Target) -> None:
+        where = f"{target.model} in {target.region}"
+        if prepared.removed_parameters:
+            names = ", ".join(prepared.removed_parameters)
+            self.warnings.append(f"{where} does not take these parameters, left out: {names}.")
+        self.warnings += [
+            f"Disabled {feature}: {where} does not have it; its content was left out."
+            for feature in prepared.disabled_features
+        ]
+
+    def _needs_profile(self, target: Target) -> bool:
+        return self._equipment.access_methods.requires_profile(*target.key)
+
+    # What can be done
+
+    def _achievable(self, attempt: Attempt, verdict: Verdict, error: Exception) -> Verdict:
+        """The verdict, or the next best where it cannot be carried out (again)."""
+        target, next_model = attempt.target, Verdict(Decision.NEXT_MODEL)
+        if self.continues and verdict.decision in _MAY_BE_ABOUT_PREFILL:
+            self._equipment.learned.prefill[target.model_id] = False
+            return Verdict(Decision.WITHOUT_PREFILL)
+        match verdict.decision:
+            case Decision.NEXT_METHOD:
+                self._equipment.access_methods.record_profile_requirement(*target.key)
+            case Decision.WITHOUT_PARAMETER:
+                return verdict if self._leave_out(target, verdict.names, error) else next_model
+            case Decision.WITHOUT_FEATURE:
+                return self._without_feature(target, verdict.names[0]) or next_model
+            case Decision.WITHOUT_CACHE_POINTS:
+                return self._without_points(target) or next_model
+            case Decision.WITHOUT_PREFILL:
+                return next_model  # the beginning of the answer is the caller's own
+            case Decision.RENEW_CREDENTIALS:
+                if self._renewed or not self._equipment.auth.renew():
+                    return Verdict(Decision.NO_CREDENTIALS)
+                self._renewed = True
+        return verdict
+
+    def _leave_out(self, target: Target, names: tuple[str, ...], error: Exception) -> bool:
+        prepared, learned = self._prepared, self._equipment.learned
+        if prepared is None or prepared.fields.keys().isdisjoint(names):
+            return False
+        learned.refuses_parameters(target.model_id, names)
+        fields = dict(prepared.wanted_fields or {})
+        self._equipment.compatibility.record_failure(*target.key, fields, error)
+        return True
+
+    def _without_feature(self, target: Target, feature: str) -> Verdict | None:
+        if feature == "prompt_caching" and self._equipment.cache_points is not None:
+            return self._without_points(target)
+        if (
+            self._prepared is None
+            or not self._equipment.retry.enable_feature_fallback
+            or feature in self._prepared.disabled_features
+            or not self.preparation.can_do_without(feature)
+        ):
+            return None
+        self._equipment.learned.lacks_feature(target.model_id, feature)
+        return Verdict(Decision.WITHOUT_FEATURE, (feature,))
+
+    def _without_points(self, target: Target) -> Verdict | None:
+        points = self._equipment.cache_points
+        fails = (
+            not self._equipment.retry.enable_feature_fallback
+            if points is None
+            else points.fails_fast
+        )
+        has_points = self._prepared is not None and (
+            self._prepared.has_points or "prompt_caching" in self.preparation.features
+        )
+        if fails or not has_points or not self.preparation.leave_out_cache_points(target):
+            return None
+        if points is not None and (warning := points.refused(target.model_id, target.region)):
+            self.warnings.append(warning)
+        return Verdict(Decision.WITHOUT_CACHE_POINTS, ("prompt_caching",))

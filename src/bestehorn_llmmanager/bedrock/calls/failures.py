@@ -1,0 +1,138 @@
+"""Makes one error of what became of all targets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
+    AuthenticationError,
+    LLMManagerError,
+    RequestValidationError,
+    RetryExhaustedError,
+)
+from bestehorn_llmmanager.bedrock.retry.decisions import Decision
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bestehorn_llmmanager.bedrock.models.llm_manager_structures import RequestAttempt
+    from bestehorn_llmmanager.bedrock.retry.decisions import Verdict
+
+_ABOUT_THE_REQUEST = {
+    Decision.NEXT_MODEL,
+    Decision.WITHOUT_FEATURE,
+    Decision.WITHOUT_PARAMETER,
+    Decision.WITHOUT_CACHE_POINTS,
+}
+# What the service says of these is about accounts and quotas; of others it may quote the prompt.
+_QUOTABLE = {
+    Decision.REST,
+    Decision.OUT_FOR_TODAY,
+    Decision.NEXT_TARGET,
+    Decision.NEXT_CREDENTIALS,
+}
+_LONGEST_QUOTE = 200
+
+
+def failure_of(
+    outcomes: Sequence[tuple[Verdict, Exception]],
+    attempts: Sequence[RequestAttempt],
+    *,
+    out_of_time: bool,
+) -> LLMManagerError:
+    """The error of a call that got no answer.
+
+    Args:
+        outcomes: The last verdict and error of each target, in the order of `attempts`.
+        attempts: One per target.
+        out_of_time: Whether the deadline ended the call.
+    """
+    for attempt, (verdict, error) in zip(attempts, outcomes, strict=False):
+        # Of these there is one at most: it ended the call.
+        if verdict.decision is Decision.REFUSED:
+            return _refused(error, verdict.names)
+        if verdict.decision is Decision.NO_CREDENTIALS:
+            return _unauthenticated(error, attempt.region)
+    decisions = {verdict.decision for verdict, _ in outcomes}
+    if decisions == {Decision.NEXT_CREDENTIALS}:
+        return _unauthenticated(outcomes[-1][1], attempts[-1].region)
+    if decisions and not out_of_time and _ABOUT_THE_REQUEST.issuperset(decisions):
+        return _refused(
+            outcomes[-1][1], [name for verdict, _ in outcomes for name in verdict.names]
+        )
+    return _exhausted(outcomes, attempts, out_of_time=out_of_time)
+
+
+def _refused(error: Exception, about: Sequence[str]) -> LLMManagerError:
+    if isinstance(error, RequestValidationError):
+        return error
+    found = f" ({', '.join(dict.fromkeys(about))})" if about else ""
+    failure = RequestValidationError(
+        f"No target takes this request; the service refused it{found}. "
+        "`__cause__` has its answer, `attempt_log` says what was asked of whom."
+    )
+    failure.__cause__ = error
+    return failure
+
+
+def _unauthenticated(error: Exception, region: str) -> LLMManagerError:
+    if isinstance(error, AuthenticationError):
+        return error
+    failure = AuthenticationError(
+        f"AWS does not accept the credentials: {_named(error)}. Renew them, or pass an "
+        "`AuthConfig` with others.",
+        region=region,
+    )
+    failure.__cause__ = error
+    return failure
+
+
+def _exhausted(
+    outcomes: Sequence[tuple[Verdict, Exception]],
+    attempts: Sequence[RequestAttempt],
+    *,
+    out_of_time: bool,
+) -> RetryExhaustedError:
+    described = [_described(verdict.decision, error) for verdict, error in outcomes]
+    tried = "; ".join(
+        f"{attempt.model_id} in {attempt.region}: {description}"
+        for attempt, description in zip(attempts, described, strict=False)
+    )
+    in_need = sum(verdict.decision is Decision.NEXT_METHOD for verdict, _ in outcomes)
+    parts = [
+        "The time is up" if out_of_time else "No target answered",
+        f", {len(attempts)} {'was' if len(attempts) == 1 else 'were'} tried.",
+        f" {in_need} of them need an inference profile that is not known." if in_need else "",
+        f" {tried}" if tried else "",
+    ]
+    failure = RetryExhaustedError(
+        "".join(parts),
+        attempts_made=len(attempts),
+        last_errors=[error for _, error in outcomes],
+        models_tried=list(dict.fromkeys(attempt.model_id for attempt in attempts)),
+        regions_tried=list(dict.fromkeys(attempt.region for attempt in attempts)),
+    )
+    if failure.details and described:
+        failure.details["last_errors"] = described  # their own texts may quote the prompt
+    failure.out_of_time = out_of_time
+    failure.__cause__ = outcomes[-1][1] if outcomes else None
+    return failure
+
+
+def _described(decision: Decision, error: Exception) -> str:
+    if decision is Decision.REJECTED:
+        return "the answer was rejected"
+    code, said = _answer(error).get("Code"), _answer(error).get("Message")
+    if decision not in _QUOTABLE or code == "ValidationException" or not isinstance(said, str):
+        return _named(error)
+    return f"{_named(error)} ({said[:_LONGEST_QUOTE]})"
+
+
+def _named(error: Exception) -> str:
+    """The code of the service, else the class."""
+    return str(_answer(error).get("Code") or type(error).__name__)
+
+
+def _answer(error: Exception) -> Mapping[str, Any]:
+    response: Any = getattr(error, "response", None)
+    return (response.get("Error") if isinstance(response, dict) else None) or {}

@@ -1,0 +1,72 @@
+"""Asks the caller's function whether an answer is good enough."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
+    ValidationAttempt,
+    ValidationResult,
+)
+from bestehorn_llmmanager.bedrock.retry.decisions import Decision, Verdict
+
+if TYPE_CHECKING:
+    from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
+    from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
+        ResponseValidationConfig,
+    )
+    from bestehorn_llmmanager.bedrock.retry.targets import Target
+
+
+class ResponseValidation:
+    """The verdicts of the caller's function on the answers of one call.
+
+    Attributes:
+        attempts: Every verdict, in order; refused text is in them, never in a log.
+        errors: The unfavourable ones as dicts.
+    """
+
+    def __init__(self, config: ResponseValidationConfig) -> None:
+        self._config = config
+        self._refusals: dict[Target, int] = {}
+        self.attempts: list[ValidationAttempt] = []
+        self.errors: list[dict[str, Any]] = []
+
+    def accepts(self, response: BedrockResponse) -> bool:
+        """Ask once; an exception of the function counts as a refusal."""
+        result = self._ask(response)
+        refused_text = None if result.success else response.get_content()
+        self.attempts.append(ValidationAttempt(len(self.attempts) + 1, result, refused_text))
+        if not result.success:
+            self.errors.append(result.to_dict())
+        return result.success
+
+    def verdict(self, target: Target) -> Verdict:
+        """What follows the refusal of an answer of `target`."""
+        refusals = self._refusals[target] = self._refusals.get(target, 0) + 1
+        if refusals > self._config.response_validation_retries:
+            return Verdict(Decision.REJECTED)
+        return Verdict(
+            Decision.ASK_AGAIN, retry_after=self._config.response_validation_delay or None
+        )
+
+    def error(self) -> Exception:
+        """The last refusal as an error for the record."""
+        return Exception(f"Validation failed: {self.errors[-1].get('error_message')}")
+
+    def _ask(self, response: BedrockResponse) -> ValidationResult:
+        try:
+            result: object = self._config.response_validation_function(response)
+        except Exception as error:  # noqa: BLE001  (the caller's function; its answer is "no")
+            return ValidationResult(
+                success=False,
+                error_message=f"The validation function raised {type(error).__name__}: {error}",
+                error_details={"exception_type": type(error).__name__},
+            )
+        if not isinstance(result, ValidationResult):
+            return ValidationResult(
+                success=False,
+                error_message="The validation function must return a `ValidationResult`, got "
+                f"{type(result).__name__}",
+            )
+        return result

@@ -1,0 +1,58 @@
+"""Says in which regions a request is tried first."""
+
+from __future__ import annotations
+
+import random
+import threading
+from typing import TYPE_CHECKING
+
+from bestehorn_llmmanager.bedrock.models.parallel_structures import LoadBalancingStrategy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class RegionAssignment:
+    """Spreads requests over regions, evenly or at random.
+
+    Safe to share between threads.
+
+    Args:
+        regions: The manager's regions.
+        strategy: A moving start, a random sample, or the regions with the fewest requests so far.
+        per_request: How many regions a request is assigned to; the others come after them.
+    """
+
+    def __init__(
+        self, regions: Sequence[str], strategy: LoadBalancingStrategy, per_request: int
+    ) -> None:
+        self._regions = list(regions)
+        self._strategy = strategy
+        self._per_request = per_request
+        self._lock = threading.Lock()
+        self._turn = 0
+        self._counts = [0] * len(self._regions)
+
+    def next(self) -> tuple[int, ...]:
+        """Positions of all regions, the assigned ones first."""
+        positions = range(len(self._counts))
+        with self._lock:
+            if self._strategy is LoadBalancingStrategy.RANDOM:
+                order = random.sample(positions, len(positions))
+            elif self._strategy is LoadBalancingStrategy.LEAST_LOADED:
+                order = sorted(positions, key=self._counts.__getitem__)
+            else:
+                start = self._turn % len(positions)
+                order = [*positions[start:], *positions[:start]]
+                self._turn += 1
+            for position in order[: self._per_request]:
+                self._counts[position] += 1
+        return tuple(order)
+
+    def distribution(self) -> dict[str, int]:
+        """How many requests were assigned to each region."""
+        return {
+            region: count
+            for region, count in zip(self._regions, self._counts, strict=True)
+            if count
+        }

@@ -1,0 +1,42 @@
+"""Makes of the error of a request the response that stands for it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import LLMManagerError
+from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
+from bestehorn_llmmanager.bedrock.models.llm_manager_structures import RequestAttempt
+
+if TYPE_CHECKING:
+    from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
+
+
+def failed_response(
+    request: BedrockConverseRequest, error: Exception, *, timeout: float, model: str, region: str
+) -> BedrockResponse:
+    """The entry of a request that got no answer.
+
+    Args:
+        request: The request; only its id is looked at.
+        error: Why.
+        timeout: Seconds that it had.
+        model: The first model, for an error that came before anything was sent.
+        region: The first region, for the same.
+    """
+    said = error.message if isinstance(error, LLMManagerError) else type(error).__name__
+    if getattr(error, "out_of_time", False):
+        warning = f"Request {request.request_id} timed out after {timeout:g} seconds"
+    else:
+        warning = f"Request {request.request_id} failed: {said}"
+    attempts = list(getattr(error, "attempts", ()))
+    if not attempts:
+        now = datetime.now(timezone.utc)
+        attempts = [RequestAttempt(model, region, "direct", 1, now, now, error)]
+    return BedrockResponse(
+        success=False,
+        warnings=[warning],
+        attempts=attempts,
+        attempt_log=list(getattr(error, "attempt_log", ())),
+    )

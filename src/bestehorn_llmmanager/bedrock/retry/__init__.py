@@ -1,0 +1,1 @@
+"""What to try next, given what failed: targets, the plan of attempts, decisions about errors."""

@@ -1,0 +1,1 @@
+"""Reading a ConverseStream, also across a break."""

@@ -1,0 +1,583 @@
+"""Answers many requests: on threads, in processes, or on a cluster."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
+    LLMManagerError,
+)
+from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import (
+    ParallelConfigurationError,
+    ParallelExecutionError,
+    ParallelProcessingError,
+    RegionDistributionError,
+)
+from bestehorn_llmmanager.bedrock.models.llm_manager_structures import LLMManagerConfig
+from bestehorn_llmmanager.bedrock.models.parallel_structures import (
+    FailureHandlingStrategy,
+    ParallelProcessingConfig,
+    ParallelResponse,
+)
+from bestehorn_llmmanager.bedrock.parallel.assignment import RegionAssignment
+from bestehorn_llmmanager.bedrock.parallel.journal import Journal
+from bestehorn_llmmanager.bedrock.parallel.progress import RunProgress, listener
+from bestehorn_llmmanager.bedrock.parallel.results import failed_response
+from bestehorn_llmmanager.bedrock.parallel.runner import Retries, Runner, Threads
+from bestehorn_llmmanager.bedrock.parallel.worker import Order, Parcel, Worker, answer_elsewhere
+from bestehorn_llmmanager.bedrock.validators.request_validator import RequestValidator
+from bestehorn_llmmanager.llm_manager import LLMManager
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from concurrent.futures import Executor, Future
+
+    from typing_extensions import Self
+
+    from bestehorn_llmmanager.bedrock.catalog.bedrock_catalog import Refresh
+    from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
+    from bestehorn_llmmanager.bedrock.models.cache_structures import CacheConfig
+    from bestehorn_llmmanager.bedrock.models.catalog_structures import CacheMode
+    from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
+        AuthConfig,
+        Boto3Config,
+        ResponseValidationConfig,
+        RetryConfig,
+    )
+    from bestehorn_llmmanager.bedrock.models.model_specific_structures import ModelSpecificConfig
+    from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
+    from bestehorn_llmmanager.bedrock.parallel.runner import Finished
+
+    Progress = bool | Callable[[RunProgress], object]
+    PathLike = str | os.PathLike[str]
+
+logger = logging.getLogger(__name__)
+
+_MOST_RETRIES_PER_REQUEST = 3
+
+
+class ParallelLLMManager:
+    """Answers many requests with the models and regions of one `LLMManager`.
+
+    Requests start at their assigned regions and fall back to all others. Throttling is no failure:
+    a throttled request waits and is sent again until its time is up, and fewer calls go to the
+    target meanwhile. Safe to share between threads; each run is its own.
+
+    Args:
+        models: As for `LLMManager`, like every argument that is not listed here.
+        parallel_config: How many at once, how long each, what to do about failures.
+        tokens_per_minute: Quota per model and region, for all models or by model id; calls are
+            held back so that it is not exceeded. None means unknown.
+
+    Raises:
+        ParallelConfigurationError: No model, no region, or a wrong argument of this class.
+        ConfigurationError: As for `LLMManager`.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[str],
+        regions: Sequence[str],
+        auth_config: AuthConfig | None = None,
+        boto3_config: Boto3Config | None = None,
+        retry_config: RetryConfig | None = None,
+        parallel_config: ParallelProcessingConfig | None = None,
+        force_download: bool = False,
+        force_refresh: bool = False,
+        strict_cache_mode: bool = False,
+        ignore_cache_age: bool = False,
+        default_inference_config: dict[str, Any] | None = None,
+        timeout: float | None = LLMManagerConfig.DEFAULT_TIMEOUT,
+        log_level: int | str = LLMManagerConfig.DEFAULT_LOG_LEVEL,
+        region_order: str | None = None,
+        access_method_preference: str | None = None,
+        global_cris_fraction: float | None = None,
+        cache_config: CacheConfig | None = None,
+        *,
+        model_specific_config: ModelSpecificConfig | None = None,
+        catalog_cache_mode: CacheMode | None = None,
+        catalog_cache_directory: PathLike | None = None,
+        catalog_refresh: Refresh = "blocking",
+        allowed_destination_regions: Collection[str] | None = None,
+        tokens_per_minute: Mapping[str, int] | int | None = None,
+    ) -> None:
+        for name, values in (("models", models), ("regions", regions)):
+            if not values:
+                raise ParallelConfigurationError(
+                    f"`{name}` is empty; give at least one.",
+                    invalid_parameter=name,
+                    provided_value=values,
+                )
+        if parallel_config is not None and not isinstance(
+            parallel_config, ParallelProcessingConfig
+        ):
+            raise ParallelConfigurationError(
+                "`parallel_config` must be of type `ParallelProcessingConfig`, got "
+                f"{type(parallel_config).__name__}",
+                invalid_parameter="parallel_config",
+            )
+        self._config = parallel_config or ParallelProcessingConfig()
+        self._retry_config = retry_config
+        self._tokens_per_minute = tokens_per_minute
+        if tokens_per_minute is None:
+            self._tokens_per_minute = self._config.tokens_per_minute
+        self._manager = LLMManager(
+            models,
+            regions,
+            auth_config,
+            boto3_config,
+            retry_config,
+            cache_config,
+            catalog_cache_mode=catalog_cache_mode,
+            catalog_cache_directory=catalog_cache_directory,
+            force_download=force_download,
+            force_refresh=force_refresh,
+            strict_cache_mode=strict_cache_mode,
+            ignore_cache_age=ignore_cache_age,
+            default_inference_config=default_inference_config,
+            model_specific_config=model_specific_config,
+            timeout=timeout,
+            log_level=log_level,
+            region_order=region_order,
+            access_method_preference=access_method_preference,
+            global_cris_fraction=global_cris_fraction,
+            catalog_refresh=catalog_refresh,
+            allowed_destination_regions=allowed_destination_regions,
+        )
+        self._validator = RequestValidator()
+        if len(self._manager.get_available_regions()) == 1:
+            logger.warning("regions=1 | requests cannot be spread over regions")
+
+    def __repr__(self) -> str:
+        return (
+            f"ParallelLLMManager(models={len(self.get_available_models())}, "
+            f"regions={len(self.get_available_regions())}, "
+            f"max_concurrent={self._config.max_concurrent_requests}, "
+            f"strategy={self._config.failure_handling_strategy.value})"
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections. The next call opens new ones."""
+        self._manager.close()
+
+    def get_available_models(self) -> list[str]:
+        """The models as the caller gave them."""
+        return self._manager.get_available_models()
+
+    def get_available_regions(self) -> list[str]:
+        """The regions as the caller gave them."""
+        return self._manager.get_available_regions()
+
+    def get_parallel_config(self) -> ParallelProcessingConfig:
+        """The configuration in use."""
+        return self._config
+
+    def get_underlying_llm_manager(self) -> LLMManager:
+        """The manager that sends."""
+        return self._manager
+
+    def converse_with_request(self, request: BedrockConverseRequest) -> BedrockResponse:
+        """Answer one request; errors are raised as by `LLMManager.converse`."""
+        return self._manager.converse_with_request(request)
+
+    def refresh_model_data(self) -> None:
+        """Ask AWS for the catalogue now, and resolve the models again.
+
+        Raises:
+            ParallelProcessingError: AWS gave nothing and nothing else is known.
+        """
+        try:
+            self._manager.refresh_model_data()
+        except LLMManagerError as error:
+            raise ParallelProcessingError(error.message) from error
+
+    def validate_configuration(self) -> dict[str, Any]:
+        """What was found at construction; sends nothing.
+
+        Returns:
+            The dict of `LLMManager.validate_configuration`, with `parallel_config_valid`,
+            `parallel_errors`, `parallel_warnings`, `max_concurrent_requests`,
+            `target_regions_available` and `load_balancing_strategy`.
+        """
+        most, regions = self._config.max_concurrent_requests, len(self.get_available_regions())
+        warnings = []
+        if most > 2 * regions:
+            warnings.append(
+                f"{most} requests at once on {regions} regions: watch the quota of each region."
+            )
+        return {
+            **self._manager.validate_configuration(),
+            "parallel_config_valid": True,
+            "parallel_errors": [],
+            "parallel_warnings": warnings,
+            "max_concurrent_requests": most,
+            "target_regions_available": regions,
+            "load_balancing_strategy": self._config.load_balancing_strategy.value,
+        }
+
+    def converse_parallel(
+        self,
+        requests: list[BedrockConverseRequest],
+        target_regions_per_request: int | None = None,
+        response_validation_config: ResponseValidationConfig | None = None,
+        model_specific_config: ModelSpecificConfig | None = None,
+        *,
+        progress: Progress = False,
+        journal: PathLike | None = None,
+        executor: Executor | None = None,
+    ) -> ParallelResponse:
+        """Answer all requests, and return when all are done.
+
+        A request that fails is an entry with `success` False, and never raises here.
+
+        Args:
+            requests: At least one, with ids of their own.
+            target_regions_per_request: How many regions a request is assigned to; None means as
+                many as there are, up to `max_concurrent_requests`.
+            response_validation_config: As for `LLMManager.converse`.
+            model_specific_config: For the requests that have none.
+            progress: True for a bar (needs the extra ``progress``), or a function that is called
+                with a `RunProgress` after each result.
+            journal: A file for the answers, a JSON line each. Answers that it already has are
+                taken from it and not asked for again.
+            executor: Where the requests are answered: any `concurrent.futures.Executor`, for
+                example of processes or of a Dask cluster. None means threads of this process.
+
+        Raises:
+            RequestValidationError: The one of `parallel_exceptions`: a request is malformed, or
+                there is none. Nothing has been sent.
+            RequestIdCollisionError: Two requests have one id. Nothing has been sent.
+            RegionDistributionError: More regions per request than there are.
+            ParallelConfigurationError: A wrong argument.
+            ParallelExecutionError: A "stop" strategy ended the run; `partial_response` has what
+                was finished.
+            ParallelProcessingError: Anything else; `partial_response` has what was finished.
+            KeyboardInterrupt: Ctrl-C; `partial_response` has what was finished.
+        """
+        self._validator.validate_batch_requests(requests)
+        started = time.monotonic()
+        run = self._run(
+            len(requests),
+            target_regions_per_request,
+            response_validation_config,
+            model_specific_config,
+            progress=progress,
+            journal=journal,
+            executor=executor,
+        )
+        responses: dict[str, BedrockResponse] = {}
+        by_id = {str(request.request_id): request for request in requests}
+
+        def so_far() -> ParallelResponse:
+            return ParallelResponse.of(
+                {name: responses[name] for name in by_id if name in responses},
+                config=self._config,
+                total_duration_ms=(time.monotonic() - started) * 1000,
+                concurrent_executions=min(len(requests), self._config.max_concurrent_requests),
+                region_distribution=run.assignment.distribution(),
+                original_requests=by_id,
+            )
+
+        try:
+            responses.update(run.responses(requests))
+        except (ParallelProcessingError, KeyboardInterrupt) as error:
+            responses.update(run.drained)
+            error.partial_response = so_far()  # type: ignore[union-attr]  # documented
+            raise
+        response = so_far()
+        if not response.success and self._config.failure_handling_strategy is not _CONTINUE:
+            raise _execution_error(response.failed_requests, len(responses), response)
+        return response
+
+    def iter_converse_parallel(  # noqa: D417  (as for `converse_parallel`)
+        self,
+        requests: Iterable[BedrockConverseRequest],
+        target_regions_per_request: int | None = None,
+        response_validation_config: ResponseValidationConfig | None = None,
+        model_specific_config: ModelSpecificConfig | None = None,
+        *,
+        progress: Progress = False,
+        journal: PathLike | None = None,
+        executor: Executor | None = None,
+    ) -> Iterator[tuple[str, BedrockResponse]]:
+        """Answer any number of requests, and give each result as it finishes.
+
+        A bounded number of requests is taken from `requests` ahead of their results, so memory
+        stays flat. Closing the iterator stops the run: what is under way is finished and goes to
+        the journal.
+
+        Args:
+            requests: A list, or a generator of any length.
+            target_regions_per_request: As for `converse_parallel`, like all others.
+
+        Yields:
+            The id of a request and its result, in the order in which they finish. A malformed
+            request is a failed result, too.
+
+        Raises:
+            RequestIdCollisionError: Two requests in flight have one id.
+            ParallelExecutionError: A "stop" strategy ended the run.
+            ParallelProcessingError: The journal cannot be read or written.
+        """
+        total = len(requests) if isinstance(requests, (list, tuple)) else None
+        run = self._run(
+            total,
+            target_regions_per_request,
+            response_validation_config,
+            model_specific_config,
+            progress=progress,
+            journal=journal,
+            executor=executor,
+        )
+        yield from run.responses(requests)
+
+    def retry_failed_requests(  # noqa: D417  (as for `converse_parallel`)
+        self,
+        previous_response: ParallelResponse,
+        filter_func: Callable[[str, BedrockResponse], bool] | None = None,
+        target_regions_per_request: int | None = None,
+        response_validation_config: ResponseValidationConfig | None = None,
+        model_specific_config: ModelSpecificConfig | None = None,
+    ) -> ParallelResponse:
+        """Ask again for what failed, and merge the results.
+
+        Args:
+            previous_response: Of `converse_parallel`.
+            filter_func: Says by id and response whether to ask again; None means for all.
+            target_regions_per_request: As for `converse_parallel`, like the others.
+
+        Returns:
+            Successes of before, results of now for what was asked again, failures of before for
+            what was not; `previous_response` itself if nothing was asked again.
+
+        Raises:
+            ValueError: Nothing failed.
+            ParallelExecutionError: As for `converse_parallel`.
+        """
+        if not previous_response.get_retryable_request_ids():
+            raise ValueError("No request of `previous_response` failed: nothing to ask again.")
+        again = self._chosen(previous_response, filter_func)
+        if not again:
+            logger.warning("no failed request was chosen | nothing is asked again")
+            return previous_response
+        for request in again.values():
+            request.retry_count, request.failure_history = 0, []
+        retried = self.converse_parallel(
+            list(again.values()),
+            target_regions_per_request,
+            response_validation_config,
+            model_specific_config,
+        )
+        return previous_response.merged_with_retry(retried, self._config)
+
+    def _chosen(
+        self,
+        previous: ParallelResponse,
+        filter_func: Callable[[str, BedrockResponse], bool] | None,
+    ) -> dict[str, BedrockConverseRequest]:
+        chosen = {}
+        for name in previous.get_retryable_request_ids():
+            request, response = (
+                previous.original_requests.get(name),
+                previous.request_responses.get(name),
+            )
+            if request is None or response is None:
+                continue
+            try:
+                wanted = filter_func is None or filter_func(name, response)
+            except Exception:  # the caller's function; its answer is "no"
+                logger.warning("request=%s | the filter function failed", name, exc_info=True)
+                wanted = False
+            if wanted:
+                chosen[name] = request
+        return chosen
+
+    def _run(
+        self,
+        total: int | None,
+        target_regions_per_request: int | None,
+        validation: ResponseValidationConfig | None,
+        model_specific_config: ModelSpecificConfig | None,
+        *,
+        progress: Progress,
+        journal: PathLike | None,
+        executor: Executor | None,
+    ) -> _Run:
+        regions = self.get_available_regions()
+        most = self._config.max_concurrent_requests
+        assignment = RegionAssignment(
+            regions,
+            self._config.load_balancing_strategy,
+            _regions_per_request(target_regions_per_request, most, len(regions)),
+        )
+        timeout = float(self._config.request_timeout_seconds)
+
+        def order_for(request: BedrockConverseRequest) -> Order:
+            return Order(request, assignment.next(), timeout, validation, model_specific_config)
+
+        return _Run(
+            config=self._config,
+            worker=Worker(self._manager, most, self._tokens_per_minute),
+            assignment=assignment,
+            order_for=order_for,
+            retries=self._retries(),
+            total=total,
+            progress=progress,
+            journal=journal,
+            executor=executor,
+            timeout=timeout,
+        )
+
+    def _retries(self) -> Retries:
+        retry, config = self._retry_config, self._config
+        if retry is not None:
+            return Retries(
+                retry.max_retries,
+                lambda tries: retry.retry_delay * retry.backoff_multiplier ** (tries - 1),
+            )
+        most = config.max_retries_per_request
+        if not config.enable_automatic_retry:
+            return Retries(0, float)
+        return Retries(
+            _MOST_RETRIES_PER_REQUEST if most is None else most, lambda tries: 2.0**tries
+        )
+
+
+class _Run:
+    """One run: made for one list or generator of requests."""
+
+    def __init__(
+        self,
+        *,
+        config: ParallelProcessingConfig,
+        worker: Worker,
+        assignment: RegionAssignment,
+        order_for: Callable[[BedrockConverseRequest], Order],
+        retries: Retries,
+        total: int | None,
+        progress: Progress,
+        journal: PathLike | None,
+        executor: Executor | None,
+        timeout: float,
+    ) -> None:
+        self.assignment = assignment
+        self.drained: dict[str, BedrockResponse] = {}
+        self._config = config
+        self._worker = worker
+        self._order_for = order_for
+        self._retries = retries
+        self._figures = RunProgress(total)
+        self._listen, self._bar = listener(progress, total)
+        self._journal = None if journal is None else Journal(journal)
+        self._executor = executor
+        self._timeout = timeout
+        manager = worker.manager
+        self._first = manager.get_available_models()[0], manager.get_available_regions()[0]
+
+    def responses(
+        self, requests: Iterable[BedrockConverseRequest]
+    ) -> Iterator[tuple[str, BedrockResponse]]:
+        threads = Threads(self._executor, self._config.max_concurrent_requests)
+        runner = Runner(
+            self._submitter(threads.executor),
+            self._order_for,
+            window=2 * self._config.max_concurrent_requests,
+            retries=self._retries,
+            journal=self._journal,
+        )
+        failed: list[str] = []
+        try:
+            for finished in runner.results(requests):
+                name, response = self._entry(finished)
+                yield name, response
+                if not response.success and self._config.failure_handling_strategy is not _CONTINUE:
+                    failed.append(name)
+                    if self._is_lost(len(failed)):
+                        raise _execution_error(failed, self._figures.done, None)
+        finally:
+            self._worker.stop()
+            for finished in runner.drain():
+                name, response = self._entry(finished)
+                self.drained[name] = response
+            threads.close()
+            if self._journal is not None:
+                self._journal.close()
+            if self._bar is not None:
+                self._bar.close()
+
+    def _is_lost(self, failed: int) -> bool:
+        """Whether the rest can no longer make a success of the run; needs to know how much it is."""
+        if self._config.failure_handling_strategy is FailureHandlingStrategy.STOP_ON_FIRST_FAILURE:
+            return True
+        total = self._figures.total
+        return total is not None and not self._config.is_success(failed=failed, total=total)
+
+    def _entry(self, finished: Finished) -> tuple[str, BedrockResponse]:
+        response = finished.response
+        if response is None:
+            assert finished.error is not None
+            model, region = self._first
+            response = failed_response(
+                finished.request,
+                finished.error,
+                timeout=self._timeout,
+                model=model,
+                region=region,
+            )
+        self._figures.add(response, resumed=finished.is_resumed)
+        self._listen(self._figures)
+        return str(finished.request.request_id), response
+
+    def _submitter(self, executor: Executor) -> Callable[[Order], Future[BedrockResponse]]:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
+        if isinstance(executor, ThreadPoolExecutor):
+            worker = self._worker
+            return lambda order: executor.submit(worker.answer, order)
+        import pickle  # noqa: PLC0415  (only where something travels)
+        import uuid  # noqa: PLC0415
+
+        parcel = Parcel(uuid.uuid4().hex, pickle.dumps(self._worker))
+        return lambda order: executor.submit(answer_elsewhere, parcel, order)
+
+
+_CONTINUE = FailureHandlingStrategy.CONTINUE_ON_FAILURE
+
+
+def _regions_per_request(given: int | None, most: int, available: int) -> int:
+    if given is None:
+        return max(1, min(most, available))
+    if isinstance(given, bool) or not isinstance(given, int) or given <= 0:
+        raise ParallelConfigurationError(
+            f"`target_regions_per_request` must be a whole number above 0, got {given!r}",
+            invalid_parameter="target_regions_per_request",
+            provided_value=given,
+        )
+    if given > available:
+        raise RegionDistributionError(
+            f"`target_regions_per_request` is {given}, but the manager has {available} regions",
+            requested_regions=given,
+            available_regions=available,
+        )
+    return given
+
+
+def _execution_error(
+    failed: Sequence[str], total: int, partial: ParallelResponse | None
+) -> ParallelExecutionError:
+    error = ParallelExecutionError(
+        f"{len(failed)} of {total} finished requests failed; the run was stopped.",
+        failed_requests=list(failed),
+        total_requests=total,
+    )
+    error.partial_response = partial
+    return error

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         ToolResultStatusEnum,
         VideoFormatEnum,
     )
+    from bestehorn_llmmanager.parallel_llm_manager import ParallelLLMManager
 
 __author__ = "The bestehorn-llmmanager maintainers"
 __description__ = "Call the models of AWS Bedrock by name, in any region, with fail-over."
@@ -65,6 +66,7 @@ _HOMES = {
     "LLMManager": "bestehorn_llmmanager.llm_manager",
     "MessageBuilder": "bestehorn_llmmanager.message_builder",
     "ModelSpecificConfig": "bestehorn_llmmanager.bedrock.models.model_specific_structures",
+    "ParallelLLMManager": "bestehorn_llmmanager.parallel_llm_manager",
     "ParameterCompatibilityTracker": (
         "bestehorn_llmmanager.bedrock.tracking.parameter_compatibility_tracker"
     ),
@@ -87,6 +89,7 @@ _SUBMODULES = (
     "message_builder",
     "message_builder_constants",
     "message_builder_enums",
+    "parallel_llm_manager",
     "util",
 )
 
@@ -105,6 +108,7 @@ __all__ = [
     "LLMManager",
     "MessageBuilder",
     "ModelSpecificConfig",
+    "ParallelLLMManager",
     "ParameterCompatibilityTracker",
     "ReasoningContent",
     "ResponseContentType",

@@ -45,7 +45,7 @@ from bestehorn_llmmanager.bedrock.tracking.access_method_tracker import AccessMe
 from bestehorn_llmmanager.bedrock.tracking.parameter_compatibility_tracker import (
     ParameterCompatibilityTracker,
 )
-from bestehorn_llmmanager.bedrock.validators.converse_request import check_request
+from bestehorn_llmmanager.bedrock.validators.converse_request import check_arguments, check_request
 
 if TYPE_CHECKING:
     import os
@@ -96,7 +96,8 @@ class LLMManager:
     table. Every sending is in the `attempt_log` of the response or the error.
 
     Safe to share between threads. Pickles: the configuration and what was resolved travel (with
-    the credentials of an explicit `AuthConfig`), clients and what was learned do not. Use it as a
+    the credentials of an explicit `AuthConfig`), clients, the catalogue's data and what was learned
+    do not. Use it as a
     context manager, or call `close`, to close its connections.
 
     Args:
@@ -210,7 +211,7 @@ class LLMManager:
         except (CatalogError, ValueError, TypeError) as error:
             raise ConfigurationError(f"The model catalogue cannot be loaded: {error}") from error
         self._resolve()
-        for sentence in self._resolver.warnings():
+        for sentence in self._left_out:
             logger.warning("%s", sentence)
         self._start()
 
@@ -225,7 +226,8 @@ class LLMManager:
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in _NOT_PICKLED}
+        state = {name: value for name, value in vars(self).items() if name not in _NOT_PICKLED}
+        return {**state, "_catalog": self._catalog.without_data()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -290,10 +292,10 @@ class LLMManager:
             and `auth_status`.
         """
         return {
-            "valid": self._resolver.pairs > 0,
+            "valid": self._pairs > 0,
             "errors": [],
-            "warnings": self._resolver.warnings(),
-            "model_region_combinations": self._resolver.pairs,
+            "warnings": list(self._left_out),
+            "model_region_combinations": self._pairs,
             "auth_status": self._auth_manager.get_auth_info()["auth_type"],
         }
 
@@ -433,6 +435,7 @@ class LLMManager:
         Source: docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
         """
         if stream_processing_mode is not None:
+            check_arguments({"guardrail_config": guardrail_config})
             guardrail_config = {
                 **(guardrail_config or {}),
                 "streamProcessingMode": stream_processing_mode,
@@ -535,6 +538,7 @@ class LLMManager:
         Returns:
             The request, and a sentence for each document that got another name.
         """
+        check_arguments(arguments)
         request = members_of(arguments)
         if self._inference_config:
             given = request.get("inferenceConfig", {})
@@ -544,7 +548,10 @@ class LLMManager:
         check_request(request)
         if "outputConfig" in request:
             request["outputConfig"] = to_wire_output_config(request["outputConfig"])
-        request["messages"], renamed = with_valid_document_names(request["messages"])
+        messages = request.get("messages")  # a prompt's ARN needs none
+        if not messages:
+            return request, []
+        request["messages"], renamed = with_valid_document_names(messages)
         return request, renamed
 
     def _config_for_call(self, arguments: Mapping[str, Any]) -> ModelSpecificConfig | None:
@@ -589,7 +596,8 @@ class LLMManager:
         resolver = TargetResolver(
             self._catalog, self._models, self._regions, self._allowed_destinations
         )
-        self._table, self._resolver = resolver.table(), resolver
+        self._table = resolver.table()
+        self._pairs, self._left_out = resolver.pairs, resolver.warnings()
 
     def _start(self) -> None:
         """Begin with nothing learned and nothing connected."""

@@ -12,11 +12,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # A module that takes its time, and asks for a logger as modules do.
-SLOW = "import time\ntime.sleep(0.3)\nimport logging\nlogging.getLogger('slow')\nvalue = 1\n"
+SLOW = "import logging, time\ntime.sleep(0.3)\nlogging.getLogger('slow')\nvalue = 1\n"
 PROGRAM = """if True:
     import os, signal, sys, threading, time, warnings
     from bestehorn_llmmanager._fork import NoForkMeanwhile
-    import logging  # has its own lock during a fork
 
     sys.path.insert(0, sys.argv[1])
     warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside other threads
@@ -30,13 +29,17 @@ PROGRAM = """if True:
     thread.start()
     while "slow_module" not in sys.modules:
         time.sleep(0.001)
+    time.sleep(0.1)  # `logging` is there now, and has its own plans for a fork
     child = os.fork()
     if child == 0:
         signal.alarm(10)
         os._exit(0 if first_use() == 1 else 1)
     status = os.waitpid(child, 0)[1]
     thread.join()
-    assert first_use() == 1
+    again = threading.Thread(target=first_use, daemon=True)
+    again.start()
+    again.join(5)
+    assert not again.is_alive()
     assert os.waitpid(os.fork() or os._exit(0), 0)[1] == 0
     sys.exit(status)
 """

@@ -8,6 +8,7 @@ import re
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -17,7 +18,7 @@ from bestehorn_llmmanager.testing._replies import ReceivedRequest, default_text,
 from bestehorn_llmmanager.testing._wire import output_problems, refuse_invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from bestehorn_llmmanager.testing._catalogue import Catalogue, RegionCatalogue
     from bestehorn_llmmanager.testing._replies import ReplyBook
@@ -166,6 +167,7 @@ class BatchJobs:
         self._replies = replies
         self._operations = operations
         self._s3_endpoint = s3_endpoint
+        self._s3 = _Once(partial(_s3_client, s3_endpoint))
         self._seed = seed
         self._lock = threading.Lock()
         self._jobs: dict[str, _Job] = {}
@@ -362,7 +364,7 @@ class BatchJobs:
     def _read(self, uri: str) -> Iterator[tuple[str, list[bytes]]]:
         """Each input file below `uri` with its lines, by its name below it."""
         bucket, prefix = _parts(uri)
-        client = self._s3()
+        client = self._s3.value
         if prefix.endswith(".jsonl"):
             keys = [prefix]
         else:
@@ -378,7 +380,7 @@ class BatchJobs:
     def _write(self, job: _Job) -> None:
         bucket, prefix = _parts(job.asked["outputDataConfig"]["s3OutputDataConfig"]["s3Uri"])
         folder = f"{prefix.rstrip('/')}/{job.job_id}/".lstrip("/")
-        client = self._s3()
+        client = self._s3.value
         for name, records in job.output.items():
             if job.run.shuffle:
                 random.Random(f"{self._seed}/{job.arn}").shuffle(records)  # noqa: S311 (no secret)
@@ -398,20 +400,37 @@ class BatchJobs:
         }
         client.put_object(Bucket=bucket, Key=f"{folder}manifest.json.out", Body=to_json(manifest))
 
-    def _s3(self) -> Any:
-        import boto3  # noqa: PLC0415 (importing us must not load boto3)
-        from botocore.config import Config  # noqa: PLC0415
 
-        session = boto3.session.Session(
-            aws_access_key_id="AKIALOCALBEDROCK0000",
-            aws_secret_access_key="no secret",  # noqa: S106 (as it says)
-        )
-        return session.client(
-            "s3",
-            region_name="us-east-1",
-            endpoint_url=self._s3_endpoint,
-            config=Config(s3={"addressing_style": "path"}),
-        )
+class _Once:
+    """A value that the first who needs it makes, for all threads."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._made: Any = None
+
+    @property
+    def value(self) -> Any:
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
+
+
+def _s3_client(endpoint: str | None) -> Any:
+    import boto3  # noqa: PLC0415 (importing us must not load boto3)
+    from botocore.config import Config  # noqa: PLC0415
+
+    session = boto3.session.Session(
+        aws_access_key_id="AKIALOCALBEDROCK0000",
+        aws_secret_access_key="no secret",  # noqa: S106 (as it says)
+    )
+    return session.client(
+        "s3",
+        region_name="us-east-1",
+        endpoint_url=endpoint,
+        config=Config(s3={"addressing_style": "path"}),
+    )
 
 
 def _input_problem(job: _Job) -> str | None:

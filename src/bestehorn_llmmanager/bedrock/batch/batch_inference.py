@@ -146,7 +146,6 @@ class BatchInference:
             **places,
             target=_checked_target(self._manager, access_method),
             auth=self._manager._auth_manager,  # noqa: SLF001  (this library's own)
-            boto3_config=boto3_config,
             kms_key_id=checked_text(kms_key_id, "kms_key_id"),
             bucket_owner=checked_text(bucket_owner, "bucket_owner"),
             members=members,
@@ -274,7 +273,7 @@ class BatchInference:
             ConfigurationError: It is no ARN of a job.
         """
         arns = [job_arn] if isinstance(job_arn, str) else list(job_arn)
-        return BatchJob(arns, AuthManager(auth_config, boto3_config), boto3_config)
+        return BatchJob(arns, AuthManager(auth_config, boto3_config))
 
     def _members(self, request: BedrockConverseRequest) -> dict[str, Any]:
         return members_for(self._settings.target, request, self._manager)

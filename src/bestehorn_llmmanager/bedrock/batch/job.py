@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
     from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
-    from bestehorn_llmmanager.bedrock.models.llm_manager_structures import Boto3Config
     from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
 
 logger = logging.getLogger(__name__)
@@ -50,17 +49,11 @@ class BatchJob:
         job_arns: The jobs, in the order of the requests.
     """
 
-    def __init__(
-        self,
-        job_arns: Sequence[str],
-        auth: AuthManager,
-        boto3_config: Boto3Config | None = None,
-    ) -> None:
+    def __init__(self, job_arns: Sequence[str], auth: AuthManager) -> None:
         self.job_arns = [_checked_arn(arn) for arn in job_arns]
         if not self.job_arns:
             raise ConfigurationError("There is no job ARN; give at least one.")
         self._auth = auth
-        self._boto3_config = boto3_config
 
     def __repr__(self) -> str:
         return f"BatchJob({self.job_arns!r})"
@@ -191,9 +184,7 @@ class BatchJob:
         )
 
     def _outputs(self) -> list[JobOutput]:
-        return [
-            JobOutput(self._described(arn), self._auth, self._boto3_config) for arn in self.job_arns
-        ]
+        return [JobOutput(self._described(arn), self._auth) for arn in self.job_arns]
 
     def _described(self, arn: str) -> dict[str, Any]:
         client, region = self._client(arn)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
-    from bestehorn_llmmanager.bedrock.models.llm_manager_structures import Boto3Config
     from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
 
 logger = logging.getLogger(__name__)
@@ -115,19 +114,13 @@ class JobOutput:
 
     Args:
         described: The job, as GetModelInvocationJob describes it.
-        auth: Credentials.
-        boto3_config: Settings of the clients.
+        auth: Credentials, and settings of the clients.
 
     Raises:
         BatchError: It is not over, or is not one of Converse requests.
     """
 
-    def __init__(
-        self,
-        described: Mapping[str, Any],
-        auth: AuthManager,
-        boto3_config: Boto3Config | None,
-    ) -> None:
+    def __init__(self, described: Mapping[str, Any], auth: AuthManager) -> None:
         self.status = JobStatus.from_description(described)
         arn = self.status.job_arn
         if not self.status.is_over:
@@ -145,7 +138,6 @@ class JobOutput:
         self._input = described["inputDataConfig"]["s3InputDataConfig"]
         self._output = described["outputDataConfig"]["s3OutputDataConfig"]
         self._auth = auth
-        self._boto3_config = boto3_config
         converse = auth.get_bedrock_client(self.region).meta.service_model.operation_model(
             "Converse"
         )
@@ -186,12 +178,7 @@ class JobOutput:
         return {**ordered, **found}
 
     def _storage(self, place: Mapping[str, Any]) -> Storage:
-        return Storage(
-            self._auth,
-            self.region,
-            self._boto3_config,
-            bucket_owner=place.get("s3BucketOwner"),
-        )
+        return Storage(self._auth, self.region, bucket_owner=place.get("s3BucketOwner"))
 
     def _entry(self, record: Record, response: BedrockResponse) -> Entry:
         return Entry(self._note.request_id(record.record_id), response, record)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
     from bestehorn_llmmanager.bedrock.batch.locations import Location
-    from bestehorn_llmmanager.bedrock.models.llm_manager_structures import Boto3Config
     from bestehorn_llmmanager.bedrock.retry.targets import Target
 
 # docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateModelInvocationJob.html
@@ -30,8 +29,7 @@ class JobSettings:
 
     Attributes:
         target: What is called; it has the region, too.
-        auth: Credentials.
-        boto3_config: Settings of the clients, None for botocore's own.
+        auth: Credentials, and settings of the clients.
         input: Folder in which each submission gets one for its input.
         output: The same for the output.
         kms_key_id: Key with which both are encrypted, or None.
@@ -41,7 +39,6 @@ class JobSettings:
 
     target: Target
     auth: AuthManager = field(repr=False)
-    boto3_config: Boto3Config | None
     input: Location
     output: Location
     kms_key_id: str | None
@@ -58,7 +55,6 @@ class JobSettings:
         return Storage(
             self.auth,
             self.target.region,
-            self.boto3_config,
             kms_key_id=self.kms_key_id,
             bucket_owner=self.bucket_owner,
         )

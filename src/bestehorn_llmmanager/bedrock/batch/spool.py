@@ -6,6 +6,7 @@ import hashlib
 import io
 import tempfile
 from array import array
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
 from bestehorn_llmmanager.bedrock.exceptions.batch_exceptions import BatchError
@@ -42,7 +43,8 @@ class Spool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        with suppress(OSError):  # A full disk: what is left to be written is not needed.
+            self._file.close()
 
     @property
     def sizes(self) -> Sequence[int]:

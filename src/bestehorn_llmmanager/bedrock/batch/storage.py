@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
-    from bestehorn_llmmanager.bedrock.models.llm_manager_structures import Boto3Config
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +33,6 @@ class Storage:
     Args:
         auth: Credentials; a Bedrock API key is none for S3.
         region: Where the buckets are.
-        boto3_config: Settings of the client; None means botocore's own.
         kms_key_id: What is written gets encrypted with it; None means as the bucket says.
         bucket_owner: Account that the buckets must belong to; None means any.
         part_size: Bytes from which a file is uploaded in parts, and of each part; S3 takes none
@@ -45,7 +43,6 @@ class Storage:
         self,
         auth: AuthManager,
         region: str,
-        boto3_config: Boto3Config | None = None,
         *,
         kms_key_id: str | None = None,
         bucket_owner: str | None = None,
@@ -53,7 +50,6 @@ class Storage:
     ) -> None:
         self._auth = auth
         self._region = region
-        self._boto3_config = boto3_config
         self._part_size = part_size
         self._owner = {"ExpectedBucketOwner": bucket_owner} if bucket_owner else {}
         self._written = dict(self._owner)
@@ -61,10 +57,7 @@ class Storage:
             self._written |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key_id}
 
     def __enter__(self) -> Self:
-        config = self._boto3_config.to_botocore_config() if self._boto3_config else None
-        session = self._auth.get_session(self._region)
-        with calling("S3 cannot be asked", self._region):
-            self._client = session.client("s3", region_name=self._region, config=config)
+        self._client = self._auth.new_client("s3", self._region)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,17 +69,23 @@ class Storage:
         Raises:
             BatchError: S3 refuses, or cannot be reached. Nothing is left of parts.
         """
-        from boto3.s3.transfer import TransferConfig  # noqa: PLC0415  (loaded with the client)
+        # Comes with boto3, and without types.
+        from s3transfer.manager import (  # type: ignore[import-untyped]  # noqa: PLC0415
+            TransferConfig,
+            TransferManager,
+        )
 
         config = TransferConfig(
             multipart_threshold=self._part_size,
             multipart_chunksize=self._part_size,
-            max_concurrency=_PARTS_AT_ONCE,
+            max_request_concurrency=_PARTS_AT_ONCE,
+            max_in_memory_upload_chunks=_PARTS_AT_ONCE,
         )
-        with calling(f"{str(place)!r} cannot be written", self._region):
-            self._client.upload_fileobj(
-                content, place.bucket, place.key, ExtraArgs=self._written, Config=config
-            )
+        with (
+            calling(f"{str(place)!r} cannot be written", self._region),
+            TransferManager(self._client, config) as manager,
+        ):
+            manager.upload(content, place.bucket, place.key, self._written).result()
 
     def write_json(self, value: Mapping[str, Any], place: Location) -> None:
         """Write a small file.

@@ -98,7 +98,7 @@ class Submission:
         )
 
     def _job(self) -> BatchJob:
-        return BatchJob(self._arns, self._settings.auth, self._settings.boto3_config)
+        return BatchJob(self._arns, self._settings.auth)
 
     def _create(self, storage: Storage, number: int, files: list[Part]) -> str:
         folder = f"{self._token}/{number:04}/"

@@ -320,6 +320,7 @@ class Call:
         target, next_model = attempt.target, Verdict(Decision.NEXT_MODEL)
         if self.continues and verdict.decision in _MAY_BE_ABOUT_PREFILL:
             self._equipment.learned.prefill[target.model_id] = False
+            self.continues = False
             return Verdict(Decision.WITHOUT_PREFILL)
         match verdict.decision:
             case Decision.NEXT_METHOD:

@@ -53,13 +53,16 @@ def failure_of(
             return _refused(error, verdict.names)
         if verdict.decision is Decision.NO_CREDENTIALS:
             return _unauthenticated(error, attempt.region)
-    decisions = {verdict.decision for verdict, _ in outcomes}
-    if decisions == {Decision.NEXT_CREDENTIALS}:
+    if {verdict.decision for verdict, _ in outcomes} == {Decision.NEXT_CREDENTIALS}:
         return _unauthenticated(outcomes[-1][1], attempts[-1].region)
-    if decisions and not out_of_time and _ABOUT_THE_REQUEST.issuperset(decisions):
-        return _refused(
-            outcomes[-1][1], [name for verdict, _ in outcomes for name in verdict.names]
-        )
+    refusals = {
+        attempt.model_id: (error, verdict.names)
+        for attempt, (verdict, error) in zip(attempts, outcomes, strict=False)
+        if verdict.decision in _ABOUT_THE_REQUEST
+    }
+    if refusals and not out_of_time and refusals.keys() == {each.model_id for each in attempts}:
+        errors, names = zip(*refusals.values(), strict=True)
+        return _refused(errors[-1], [name for some in names for name in some])
     return _exhausted(outcomes, attempts, out_of_time=out_of_time)
 
 

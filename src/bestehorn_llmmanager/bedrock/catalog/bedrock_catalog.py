@@ -152,6 +152,12 @@ class BedrockModelCatalog:
         self._loaded = catalog and _Loaded(catalog, ModelNameResolver(catalog))
         self._start_afresh()
 
+    def without_data(self) -> BedrockModelCatalog:
+        """One of the same configuration with nothing loaded."""
+        other = BedrockModelCatalog.__new__(BedrockModelCatalog)
+        other.__setstate__({**self.__getstate__(), "_loaded": None})
+        return other
+
     def __repr__(self) -> str:
         loaded = self._loaded
         content = f"models={loaded.catalog.model_count}" if loaded else "not loaded"

@@ -90,11 +90,17 @@ class TargetResolver:
         if self.pairs:
             return TargetTable(self._rows)
         reasons = " ".join(self._why_not_callable(model) for model in self._models)
+        names = [model.model_name for region in self._regions for model in self._offered(region)]
+        if names:
+            reasons += f" Models that can be called there: {_listed(list(dict.fromkeys(names)))}."
         raise ConfigurationError(
             f"None of the models {list(self._models)} can be called in any of the regions "
             f"{list(self._regions)}. {reasons}",
             invalid_config={"models": list(self._models), "regions": list(self._regions)},
         )
+
+    def _offered(self, region: str) -> list[UnifiedModelInfo]:
+        return self._catalog.list_models(region=region)
 
     def warnings(self) -> list[str]:
         """A sentence for each model and region that is in no target, or soon will not be."""

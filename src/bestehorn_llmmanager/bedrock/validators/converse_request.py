@@ -141,7 +141,6 @@ def _explained(
 ) -> Problem | None:
     if "document" in complaint:
         return None  # `written` is not where it is, and `find_problems` looked for itself
-    written = written.rstrip(".")
     place, value = _deepest(request, "" if written == "input" else written.removeprefix("input."))
     if complaint == "Unknown" and isinstance(value, Mapping) and key in value:
         return Problem(

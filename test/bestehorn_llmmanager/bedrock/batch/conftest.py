@@ -6,7 +6,6 @@ import logging
 import uuid
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 
 from bestehorn_llmmanager.bedrock.batch import BatchInference, BatchLimits
@@ -33,34 +32,35 @@ def s3_url() -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture
-def bedrock(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalBedrock]:
-    """A Bedrock and an S3 that boto3 clients of this process find by themselves."""
+@pytest.fixture(scope="session")
+def _endpoint(s3_url: str) -> Iterator[LocalBedrock]:
     with LocalBedrock(s3_endpoint=s3_url, record_bodies=True) as endpoint:
-        for name, value in endpoint.environment().items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_url)
         yield endpoint
 
 
 @pytest.fixture
-def s3(bedrock: LocalBedrock) -> Any:
-    """A client of the S3."""
-    from botocore.model import NoShapeFoundError
+def bedrock(_endpoint: LocalBedrock, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> LocalBedrock:
+    """A Bedrock and an S3 that boto3 clients of this process find by themselves."""
+    _endpoint.reset()
+    for name, value in _endpoint.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_url)
+    return _endpoint
 
-    client = boto3.client("s3", region_name="us-east-1")
-    jobs = bedrock.client("bedrock").meta.service_model
-    try:
-        known = jobs.shape_for("CreateModelInvocationJobRequest").members
-    except NoShapeFoundError:
-        known = {}
-    if "modelInvocationType" not in known:
+
+@pytest.fixture(scope="session")
+def s3(_endpoint: LocalBedrock, s3_url: str) -> Any:
+    """A client of the S3."""
+    create = _endpoint.client("bedrock").meta.service_model.operation_model(
+        "CreateModelInvocationJob"
+    )
+    if "modelInvocationType" not in create.input_shape.members:
         pytest.skip("The installed botocore does not know batch jobs of Converse requests")
-    return client
+    return _endpoint.client("s3", endpoint_url=s3_url)
 
 
 @pytest.fixture
-def bucket(s3: Any) -> str:
+def bucket(bedrock: LocalBedrock, s3: Any) -> str:
     """A bucket that nobody else has."""
     name = f"jobs-{uuid.uuid4().hex}"
     s3.create_bucket(Bucket=name)

@@ -13,9 +13,9 @@ from bestehorn_llmmanager.bedrock.batch.limits import split
 from bestehorn_llmmanager.bedrock.exceptions import ConfigurationError, RequestValidationError
 
 
-def shape(sizes: list[int], **limits: int) -> list[list[tuple[int, int]]]:
+def shape(sizes: list[int], **limits: Any) -> list[list[tuple[int, int]]]:
     jobs = split(sizes, BatchLimits(**{"min_records": 1, **limits}))
-    return [[tuple(part) for part in files] for files in jobs]
+    return [[(part.first, part.last) for part in files] for files in jobs]
 
 
 @pytest.mark.parametrize(

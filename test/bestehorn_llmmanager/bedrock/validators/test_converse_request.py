@@ -105,6 +105,10 @@ def refusal(request: dict[str, Any]) -> RequestValidationError:
         with_(additionalModelRequestFields={"top_k": 5, "a": [1.5, True, None, {1: "x"}]}),
         with_(additionalModelResponseFieldPaths=["/a"] * 10),
         with_(requestMetadata={f"key{n}": "" for n in range(16)}),
+        with_(requestMetadata={"key": "value"}),
+        with_(inferenceConfig={"temperature": Decimal(0), "topP": Decimal(1)}),
+        user({"toolUse": {"toolUseId": "1", "name": "a" * 64, "input": {}}}),
+        user(TEXT, document(bytes(4_718_592), "csv")),
         with_(
             guardrailConfig={"guardrailIdentifier": "g", "guardrailVersion": "1", "trace": "new"}
         ),
@@ -154,7 +158,7 @@ def test_documents_of_the_formats_that_some_models_take_at_any_size_may_be_large
         (None, "messages", "at least one message"),
         (SECRET, "messages", '[{"role": "user", "content": [{"text": "…"}]}]'),
         (MESSAGE, "messages", "put the message into a list"),
-        ({MESSAGE["role"]: 1}, "messages", "must be a list of messages"),
+        ({"text": SECRET}, "messages", "write [{"),
         ([SECRET], "messages[0]", "must be a dict"),
         ([MESSAGE, None], "messages[1]", "is None"),
         ([{"content": [TEXT]}], "messages[0].role", "is missing"),
@@ -223,7 +227,7 @@ def test_a_request_without_messages_is_refused() -> None:
         ),
         ({"document": {"name": "d"}}, ".document.source", "is missing"),
         (document(name=1), ".document.name", "must be a string"),
-        (document(bytes(5_000_000), "csv"), ".document.source.bytes", "4.5 MB"),
+        (document(bytes(4_718_593), "csv"), ".document.source.bytes", "4.5 MB"),
         ({"toolUse": {"toolUseId": "1", "name": "n"}}, ".toolUse.input", "is missing"),
         ({"toolUse": {"toolUseId": "1", "name": "a b", "input": {}}}, ".toolUse.name", "1 to 64"),
         ({"toolUse": {"toolUseId": "1", "name": "é", "input": {}}}, ".toolUse.name", "1 to 64"),
@@ -248,6 +252,22 @@ def test_a_request_without_messages_is_refused() -> None:
             "empty",
         ),
         (result(status=1), ".toolResult.status", "must be a string"),
+        (result({"image": {}, "text": ""}), ".toolResult.content[0]", "has 2 members"),
+        (result({"image": {"format": "png"}}), ".toolResult.content[0].image.source", "missing"),
+        (result({"video": {"format": "mp4"}}), ".toolResult.content[0].video.source", "missing"),
+        (
+            result({"searchResult": {"source": "s", "content": []}}),
+            ".toolResult.content[0].searchResult.title",
+            "is missing",
+        ),
+        ({"toolResult": {"content": []}}, ".toolResult.toolUseId", "is missing"),
+        ({"toolResult": {"toolUseId": 1, "content": []}}, ".toolResult.toolUseId", "a string"),
+        ({"toolUse": {"name": "n", "input": {}}}, ".toolUse.toolUseId", "is missing"),
+        ({"toolUse": {"toolUseId": "1", "input": {}}}, ".toolUse.name", "is missing"),
+        ({"toolUse": {"toolUseId": "1", "name": 1, "input": {}}}, ".toolUse.name", "a string"),
+        ({"document": {"source": {"text": b"x"}}}, ".document.source.text", "must be a string"),
+        ({"document": {"source": {"content": [SECRET]}}}, ".document.source.content[0]", "a dict"),
+        ({"citationsContent": [SECRET]}, ".citationsContent", "must be a dict"),
         ({"cachePoint": {}}, ".cachePoint.type", "is missing"),
         ({"cachePoint": {"type": "default", "ttl": 5}}, ".cachePoint.ttl", "must be a string"),
         ({"reasoningContent": SECRET}, ".reasoningContent", "must be a dict"),
@@ -260,6 +280,7 @@ def test_a_request_without_messages_is_refused() -> None:
 def test_a_wrong_block_is_refused_with_the_place_and_the_remedy(
     block: Any, place: str, remedy: str
 ) -> None:
+    assert refusal(user(block)).invalid_fields == [f"messages[0].content[0]{place}"]
     error = refusal({"messages": [MESSAGE, {"role": "assistant", "content": [TEXT, block]}]})
     assert error.invalid_fields == [f"messages[1].content[1]{place}"]
     (sentence,) = error.validation_errors
@@ -315,7 +336,23 @@ def test_a_wrong_block_is_refused_with_the_place_and_the_remedy(
             ".toolChoice.tool.name",
             "is",
         ),
+        ("toolConfig", {"tools": [{"cachePoint": {}}]}, ".tools[0].cachePoint.type", "is missing"),
+        (
+            "toolConfig",
+            {"tools": [{"toolSpec": {"inputSchema": {"json": {}}}}]},
+            ".tools[0].toolSpec.name",
+            "is missing",
+        ),
+        (
+            "toolConfig",
+            {"tools": [{"toolSpec": {**TOOL["toolSpec"], "description": ""}}]},
+            ".tools[0].toolSpec.description",
+            "is empty",
+        ),
         ("guardrailConfig", {"guardrailVersion": 1}, ".guardrailVersion", "must be a string"),
+        ("guardrailConfig", {"guardrailIdentifier": 1}, ".guardrailIdentifier", "a string"),
+        ("guardrailConfig", {"trace": True}, ".trace", "must be a string"),
+        ("guardrailConfig", {"streamProcessingMode": 1}, ".streamProcessingMode", "a string"),
         ("additionalModelRequestFields", [], "", "must be a dict"),
         ("additionalModelRequestFields", {"k": (1,)}, ".k", "make it a list"),
         ("additionalModelRequestFields", {"k": [1, b"x"]}, ".k[1]", "as JSON"),
@@ -324,6 +361,7 @@ def test_a_wrong_block_is_refused_with_the_place_and_the_remedy(
         ("additionalModelResponseFieldPaths", "/a", "", '["/…"]'),
         ("additionalModelResponseFieldPaths", ["a"], "[0]", "begins with a slash"),
         ("additionalModelResponseFieldPaths", ["/a"] * 11, "", "has 11 items; Converse takes 10"),
+        ("requestMetadata", ["a"], "", "must be a dict"),
         ("requestMetadata", {}, "", "1 to 16"),
         ("requestMetadata", {str(n): "x" for n in range(17)}, "", "17 entries"),
         ("requestMetadata", {"a": 1}, "", "strings only"),
@@ -411,6 +449,19 @@ def test_a_json_schema_of_the_output_that_is_none_is_refused(structure: Any, pla
     error = refusal(with_(outputConfig={"textFormat": text_format}))
     assert error.invalid_fields == [f"outputConfig.textFormat.structure{place}"]
     assert SECRET not in repr(error)
+
+
+@pytest.mark.parametrize(
+    ("text_format", "place"),
+    [
+        (SECRET, ""),
+        ({"structure": SCHEMA}, ".type"),
+        ({"type": 1, "structure": SCHEMA}, ".type"),
+    ],
+)
+def test_a_text_format_of_the_output_that_is_none_is_refused(text_format: Any, place: str) -> None:
+    error = refusal(with_(outputConfig={"textFormat": text_format}))
+    assert error.invalid_fields == [f"outputConfig.textFormat{place}"]
 
 
 def test_documents_are_counted_per_request() -> None:
@@ -630,13 +681,34 @@ def test_what_botocore_refuses_is_explained_by_its_place_and_without_its_words(
     assert "private" not in repr(error)
 
 
-def test_a_member_that_boto3_does_not_know_is_said_to_be_maybe_new() -> None:
-    request = with_(flavour=1)
-    complaint = refused_by_botocore(request)
+@pytest.mark.parametrize(
+    ("request_", "sentence"),
+    [
+        (
+            with_(flavour=1),
+            (
+                "`flavour` is not known to the installed boto3: check the spelling, or update boto3"
+                " if it is new"
+            ),
+        ),
+        (
+            user({"guardContent": {"text": SECRET}}),
+            "`messages[0].content[0].guardContent.text` cannot be of type str",
+        ),
+        (
+            user({"guardContent": {"text": {}}}),
+            "`messages[0].content[0].guardContent.text.text` is missing",
+        ),
+        (
+            user({"guardContent": {}}),
+            "`messages[0].content[0].guardContent` is not of the form that Converse takes",
+        ),
+    ],
+)
+def test_an_explanation_says_what_is_wrong(request_: dict[str, Any], sentence: str) -> None:
+    complaint = refused_by_botocore(request_)
     assert complaint is not None
-    error = explain_param_validation(complaint, request)
-    (sentence,) = error.validation_errors
-    assert sentence.startswith("`flavour` is not known to the installed boto3: check the spelling")
+    assert explain_param_validation(complaint, request_).validation_errors == [sentence]
 
 
 def test_a_complaint_that_is_not_understood_gets_the_form_of_a_message() -> None:

@@ -1,0 +1,341 @@
+"""Tests batch jobs from requests to results: against online answers, across processes, at scale."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import random
+import subprocess
+import sys
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bestehorn_llmmanager import LLMManager
+from bestehorn_llmmanager.bedrock.batch import BatchInference, BatchLimits
+from bestehorn_llmmanager.bedrock.catalog import CacheMode
+from bestehorn_llmmanager.bedrock.exceptions import LLMManagerError
+from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
+from bestehorn_llmmanager.parallel_llm_manager import ParallelLLMManager
+from bestehorn_llmmanager.testing import BatchRun, LocalBedrock, LocalBedrockProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bestehorn_llmmanager.testing._replies import ReceivedRequest
+
+CATALOGUE: dict[str, Any] = {"catalog_cache_mode": CacheMode.NONE, "catalog_refresh": "never"}
+ROLE = "arn:aws:iam::123456789012:role/batch"
+CREATE = "CreateModelInvocationJob"
+MIB = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def s3_url() -> Iterator[str]:
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bedrock(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalBedrock]:
+    with LocalBedrock(s3_endpoint=s3_url, record_bodies=True) as endpoint:
+        create = endpoint.client("bedrock").meta.service_model.operation_model(CREATE)
+        if "modelInvocationType" not in create.input_shape.members:
+            pytest.skip("The installed botocore does not know batch jobs of Converse requests")
+        for name, value in endpoint.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_url)
+        yield endpoint
+
+
+@pytest.fixture
+def s3(bedrock: LocalBedrock, s3_url: str) -> Any:
+    return bedrock.client("s3", endpoint_url=s3_url)
+
+
+@pytest.fixture
+def bucket(s3: Any) -> str:
+    name = f"jobs-{uuid.uuid4().hex}"
+    s3.create_bucket(Bucket=name)
+    return name
+
+
+def make_batch(bucket: str, **limits: int) -> BatchInference:
+    return BatchInference(
+        "Nova Lite",
+        "us-east-1",
+        role_arn=ROLE,
+        s3_uri=f"s3://{bucket}/mine",
+        limits=BatchLimits(**{"min_records": 1, **limits}),
+        **CATALOGUE,
+    )
+
+
+def ask(name: str, *blocks: dict[str, Any], **options: Any) -> BedrockConverseRequest:
+    content = [*blocks, {"text": f"What is {name}?"}]
+    messages = [{"role": "user", "content": content}]
+    return BedrockConverseRequest(messages=messages, request_id=name, **options)
+
+
+# The same answers as online
+
+PNG = {"image": {"format": "png", "source": {"bytes": b"\x89PNG\x00\xff"}}}
+PDF = {"document": {"name": "my file_1.pdf", "format": "pdf", "source": {"bytes": b"%PDF"}}}
+BLANK = {"text": " "}
+
+
+def answer_of_many_kinds(request: ReceivedRequest) -> dict[str, Any]:
+    said = json.dumps(request.body["messages"], sort_keys=True)
+    content = [
+        {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "s"}}},
+        {"reasoningContent": {"redactedContent": "AAH/"}},
+        {"image": {"format": "png", "source": {"bytes": "iVBORw=="}}},
+        {"text": said},
+    ]
+    usage = {"inputTokens": len(said), "outputTokens": 3, "totalTokens": len(said) + 3}
+    return {
+        "output": {"message": {"role": "assistant", "content": content}},
+        "stopReason": "end_turn",
+        "usage": {**usage, "cacheReadInputTokens": 1},
+        "metrics": {"latencyMs": 7},
+        "additionalModelResponseFields": {"bytes": "AAAA"},
+    }
+
+
+def test_a_batch_job_gives_what_the_same_requests_give_online(
+    bedrock: LocalBedrock, bucket: str
+) -> None:
+    bedrock.reply_with(answer_of_many_kinds)
+    bedrock.run_batches(BatchRun(shuffle=True, output_files=2))
+    requests = [
+        ask("plain"),
+        ask("picture", PNG),
+        ask("paper", PDF, system=[{"text": "Short."}], inference_config={"maxTokens": 5}),
+        ask("refused", BLANK),
+        ask("fields", additional_model_request_fields={"top_k": 1}),
+    ]
+    job = make_batch(bucket, max_records=2).submit(requests)
+    job.wait(sleep=lambda _: None)
+    results = job.results()
+    manager = LLMManager(["Nova Lite"], ["us-east-1"], **CATALOGUE)
+    for request in requests:
+        response = results.request_responses[str(request.request_id)]
+        try:
+            online = manager.converse_with_request(request)
+        except LLMManagerError as error:
+            assert not response.success
+            assert str(response.get_last_error()).endswith(
+                str(error.__cause__).partition("operation: ")[2]
+            )
+            continue
+        assert online.response_data is not None
+        data = {k: v for k, v in online.response_data.items() if k != "ResponseMetadata"}
+        assert response.response_data == data
+        assert response.get_usage() == online.get_usage()
+        for name in ("model_used", "region_used", "access_method_used", "model_id_used",
+                     "inference_profile_id", "api_latency_ms"):  # fmt: skip
+            assert getattr(response, name) == getattr(online, name), name
+    assert results.failed_request_ids == ["refused"]
+
+
+def test_what_a_job_left_undone_can_be_asked_for_online(bedrock: LocalBedrock, bucket: str) -> None:
+    bedrock.run_batches(BatchRun(outcome="Stopped"))
+    requests = [ask(f"q{n}", PNG) for n in range(4)]
+    job = make_batch(bucket).submit(requests)
+    job.wait(sleep=lambda _: None)
+    before = job.results()
+    assert before.failed_request_ids == ["q2", "q3"]
+    with ParallelLLMManager(["Nova Lite"], ["us-east-1"], **CATALOGUE) as manager:
+        after = manager.retry_failed_requests(before)
+    assert after.success
+    assert sorted(after.successful_request_ids) == ["q0", "q1", "q2", "q3"]
+    assert bedrock.count("Converse") == 2
+
+
+# Other processes
+
+SUBMIT = """if True:
+    import sys
+    from bestehorn_llmmanager.bedrock.batch import BatchInference, BatchLimits
+    from bestehorn_llmmanager.bedrock.catalog import CacheMode
+    from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
+    bucket, count, most, token = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    batch = BatchInference(
+        "Nova Lite", "us-east-1", role_arn="arn:aws:iam::123456789012:role/batch",
+        s3_uri=f"s3://{bucket}/mine", limits=BatchLimits(min_records=1, max_records=most),
+        catalog_cache_mode=CacheMode.NONE, catalog_refresh="never",
+    )
+    print("ready", flush=True)
+    requests = (
+        BedrockConverseRequest(
+            messages=[{"role": "user", "content": [{"text": f"What is {n}?"}]}], request_id=f"q{n}"
+        )
+        for n in range(count)
+    )
+    job = batch.submit(requests, client_request_token=token)
+    print(*job.job_arns, flush=True)
+    job.wait()
+"""
+
+READ = """if True:
+    import json, sys
+    from bestehorn_llmmanager.bedrock.batch import BatchInference
+    job = BatchInference.resume(sys.argv[1:])
+    job.wait(sleep=lambda _: None)
+    print(json.dumps({n: r.get_content() for n, r in job.iter_results()}))
+"""
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", *map(str, arguments)], stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_a_process_goes_on_where_another_one_was_killed(bedrock: LocalBedrock, bucket: str) -> None:
+    bedrock.run_batches(BatchRun(steps=3))
+    with start(SUBMIT, bucket, 5, 2, "t") as submitting:
+        assert submitting.stdout is not None
+        assert submitting.stdout.readline() == "ready\n"
+        arns = submitting.stdout.readline().split()
+        while not bedrock.count("GetModelInvocationJob"):
+            time.sleep(0.001)
+        submitting.kill()
+    assert len(arns) == 3
+    with start(READ, *arns) as reading:
+        out, _ = reading.communicate(timeout=60)
+    said = "LocalBedrock: amazon.nova-lite-v1:0 in us-east-1 received 3 words."
+    assert json.loads(out) == {f"q{n}": said for n in range(5)}
+
+
+@pytest.mark.slow
+def test_a_submission_that_is_killed_anywhere_can_be_repeated(
+    bedrock: LocalBedrock, s3: Any, bucket: str
+) -> None:
+    dice = random.Random(7)
+    caught_half_way = 0
+    for attempt in range(40):
+        token = f"t{attempt}"
+        before = bedrock.count(CREATE)
+        with start(SUBMIT, bucket, 30, 10, token) as submitting:
+            assert submitting.stdout is not None
+            submitting.stdout.readline()
+            time.sleep(dice.uniform(0, 0.5))
+            submitting.kill()
+        caught_half_way += 0 < bedrock.count(CREATE) - before < 3
+        requests = [ask(f"q{n}") for n in range(30)]
+        for request in requests:
+            request.messages[0]["content"][0]["text"] = f"What is {request.request_id[1:]}?"  # type: ignore[index]
+        job = make_batch(bucket, max_records=10).submit(requests, client_request_token=token)
+        job.wait(sleep=lambda _: None)
+        assert list(job.results().successful_request_ids) == [f"q{n}" for n in range(30)]
+        mine = [
+            each
+            for each in bedrock.client("bedrock").get_paginator("list_model_invocation_jobs")
+            .paginate(nameContains=f"-{token}-").search("invocationJobSummaries[].jobArn")
+        ]  # fmt: skip
+        assert sorted(mine) == sorted(job.job_arns)
+    assert caught_half_way
+
+
+# Scale: everything but our own code in other processes
+
+MEASURE = """if True:
+    import resource, sys
+    from bestehorn_llmmanager.bedrock.batch import BatchInference, BatchLimits
+    from bestehorn_llmmanager.bedrock.catalog import CacheMode
+    from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
+    bucket, count, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    batch = BatchInference(
+        "Nova Lite", "us-east-1", role_arn="arn:aws:iam::123456789012:role/batch",
+        s3_uri=f"s3://{bucket}/mine", limits=BatchLimits(min_records=1, max_records=5000),
+        catalog_cache_mode=CacheMode.NONE, catalog_refresh="never",
+    )
+    image = {"image": {"format": "png", "source": {"bytes": b"x" * size}}}
+    blocks = [image] if size > 10_000 else []
+    text = "x" * (1 if blocks else size)
+    requests = (
+        BedrockConverseRequest(
+            messages=[{"role": "user", "content": [*blocks, {"text": text}]}], request_id=f"q{n}"
+        )
+        for n in range(count)
+    )
+    job = batch.submit(requests)
+    submitted = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    job.wait(sleep=lambda _: None)
+    answered = sum(response.success for _, response in job.iter_results())
+    print(answered, submitted, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.fixture
+def elsewhere(bedrock: LocalBedrock, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A Bedrock and an S3 in processes of their own, with a bucket."""
+    code = (
+        "import sys, time, logging; from moto.server import ThreadedMotoServer;"
+        "logging.getLogger('werkzeug').setLevel(logging.ERROR);"
+        "s = ThreadedMotoServer(ip_address='127.0.0.1', port=0, verbose=False); s.start();"
+        "print(s.get_host_and_port()[1], flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as moto:
+        assert moto.stdout is not None
+        url = f"http://127.0.0.1:{moto.stdout.readline().strip()}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
+        with LocalBedrockProcess(s3_endpoint=url) as process:
+            process.run_batches(BatchRun(steps=20))
+            for name, value in process.environment().items():
+                monkeypatch.setenv(name, value)
+            process.client("s3", endpoint_url=url).create_bucket(Bucket="jobs")
+            yield "jobs"
+        moto.kill()
+
+
+def measured(bucket: str, count: int, size: int) -> tuple[int, float, float]:
+    """Answers, and peak memory in MiB after the submission and at the end."""
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, bucket, str(count), str(size)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ},
+    )
+    assert done.returncode == 0, done.stderr
+    answers, submitted, ended = map(int, done.stdout.split())
+    return answers, submitted / 1024, ended / 1024
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="measures in Linux's units")
+def test_memory_stays_flat_over_many_requests(elsewhere: str) -> None:
+    few, few_submitted, few_ended = measured(elsewhere, 5_000, 2000)
+    many, many_submitted, many_ended = measured(elsewhere, 100_000, 2000)
+    assert (few, many) == (5_000, 100_000)
+    print(
+        f"5,000: {few_submitted:.1f}, {few_ended:.1f}; 100,000: {many_submitted:.1f}, {many_ended:.1f} MiB"
+    )  # noqa: T201
+    # An id and where its record ends take about 150 bytes; the requests would take 200 MiB and more.
+    assert many_ended - few_ended < 25
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="measures in Linux's units")
+def test_memory_stays_flat_over_large_requests(elsewhere: str) -> None:
+    few, few_submitted, few_ended = measured(elsewhere, 10, 3 * MIB)
+    many, many_submitted, many_ended = measured(elsewhere, 120, 3 * MIB)
+    assert (few, many) == (10, 120)
+    print(
+        f"10: {few_submitted:.1f}, {few_ended:.1f}; 120: {many_submitted:.1f}, {many_ended:.1f} MiB"
+    )  # noqa: T201
+    # 120 are 480 MiB in a file, uploaded in 30 parts of which four are under way at once.
+    assert many_ended - few_ended < 100

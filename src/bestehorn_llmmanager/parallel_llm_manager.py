@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable, Sized
+from contextlib import ExitStack, closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
@@ -14,25 +17,29 @@ from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import (
     ParallelExecutionError,
     ParallelProcessingError,
     RegionDistributionError,
+    RequestValidationError,
 )
 from bestehorn_llmmanager.bedrock.models.llm_manager_structures import LLMManagerConfig
 from bestehorn_llmmanager.bedrock.models.parallel_structures import (
+    BedrockConverseRequest,
     FailureHandlingStrategy,
     ParallelProcessingConfig,
     ParallelResponse,
 )
 from bestehorn_llmmanager.bedrock.parallel.assignment import RegionAssignment
 from bestehorn_llmmanager.bedrock.parallel.journal import Journal
-from bestehorn_llmmanager.bedrock.parallel.progress import RunProgress, listener
+from bestehorn_llmmanager.bedrock.parallel.pacing import PacedHealth, Pacer
+from bestehorn_llmmanager.bedrock.parallel.progress import Listener, RunProgress
 from bestehorn_llmmanager.bedrock.parallel.results import failed_response
-from bestehorn_llmmanager.bedrock.parallel.runner import Retries, Runner, Threads
-from bestehorn_llmmanager.bedrock.parallel.worker import Order, Parcel, Worker, answer_elsewhere
+from bestehorn_llmmanager.bedrock.parallel.runner import Retries, Runner
+from bestehorn_llmmanager.bedrock.parallel.threads import Threads
+from bestehorn_llmmanager.bedrock.parallel.worker import Order, Worker
 from bestehorn_llmmanager.bedrock.validators.request_validator import RequestValidator
-from bestehorn_llmmanager.llm_manager import LLMManager
+from bestehorn_llmmanager.llm_manager import _DEFAULT_TIMEOUT, LLMManager
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from concurrent.futures import Executor, Future
 
     from typing_extensions import Self
@@ -48,7 +55,6 @@ if TYPE_CHECKING:
         RetryConfig,
     )
     from bestehorn_llmmanager.bedrock.models.model_specific_structures import ModelSpecificConfig
-    from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
     from bestehorn_llmmanager.bedrock.parallel.runner import Finished
 
     Progress = bool | Callable[[RunProgress], object]
@@ -90,7 +96,7 @@ class ParallelLLMManager:
         strict_cache_mode: bool = False,
         ignore_cache_age: bool = False,
         default_inference_config: dict[str, Any] | None = None,
-        timeout: float | None = LLMManagerConfig.DEFAULT_TIMEOUT,
+        timeout: float | None = _DEFAULT_TIMEOUT,
         log_level: int | str = LLMManagerConfig.DEFAULT_LOG_LEVEL,
         region_order: str | None = None,
         access_method_preference: str | None = None,
@@ -121,9 +127,10 @@ class ParallelLLMManager:
             )
         self._config = parallel_config or ParallelProcessingConfig()
         self._retry_config = retry_config
-        self._tokens_per_minute = tokens_per_minute
         if tokens_per_minute is None:
-            self._tokens_per_minute = self._config.tokens_per_minute
+            tokens_per_minute = self._config.tokens_per_minute
+        # All runs share what is known of the targets.
+        self._health = PacedHealth(Pacer(self._config.max_concurrent_requests, tokens_per_minute))
         self._manager = LLMManager(
             models,
             regions,
@@ -147,6 +154,9 @@ class ParallelLLMManager:
             catalog_refresh=catalog_refresh,
             allowed_destination_regions=allowed_destination_regions,
         )
+        self._request_timeout = float(self._config.request_timeout_seconds)
+        if timeout is not None and timeout is not _DEFAULT_TIMEOUT:
+            self._request_timeout = min(self._request_timeout, timeout)
         self._validator = RequestValidator()
         if len(self._manager.get_available_regions()) == 1:
             logger.warning("regions=1 | requests cannot be spread over regions")
@@ -237,7 +247,9 @@ class ParallelLLMManager:
     ) -> ParallelResponse:
         """Answer all requests, and return when all are done.
 
-        A request that fails is an entry with `success` False, and never raises here.
+        A request that fails is an entry with `success` False, and never raises here. Whatever ends
+        the run early, Ctrl-C included, is raised with what was finished as its `partial_response`;
+        calls that are under way are waited for, for a second Ctrl-C not.
 
         Args:
             requests: At least one, with ids of their own.
@@ -246,25 +258,23 @@ class ParallelLLMManager:
             response_validation_config: As for `LLMManager.converse`.
             model_specific_config: For the requests that have none.
             progress: True for a bar (needs the extra ``progress``), or a function that is called
-                with a `RunProgress` after each result.
-            journal: A file for the answers, a JSON line each. Answers that it already has are
-                taken from it and not asked for again.
+                with a `RunProgress` after each result. An exception of that function is logged,
+                and it is not called again.
+            journal: A file for the answers, a JSON line each. Answers that it already has, by the
+                ids of the requests, are taken from it and not asked for again; failures are.
             executor: Where the requests are answered: any `concurrent.futures.Executor`, for
                 example of processes or of a Dask cluster. None means threads of this process.
 
         Raises:
             RequestValidationError: The one of `parallel_exceptions`: a request is malformed, or
                 there is none. Nothing has been sent.
-            RequestIdCollisionError: Two requests have one id. Nothing has been sent.
+            RequestIdCollisionError: Requests share an id. Nothing has been sent.
             RegionDistributionError: More regions per request than there are.
             ParallelConfigurationError: A wrong argument.
-            ParallelExecutionError: A "stop" strategy ended the run; `partial_response` has what
-                was finished.
-            ParallelProcessingError: Anything else; `partial_response` has what was finished.
-            KeyboardInterrupt: Ctrl-C; `partial_response` has what was finished.
+            ParallelExecutionError: More failures than the strategy tolerates.
+            ParallelProcessingError: The journal, or anything unexpected.
         """
         self._validator.validate_batch_requests(requests)
-        started = time.monotonic()
         run = self._run(
             len(requests),
             target_regions_per_request,
@@ -274,31 +284,25 @@ class ParallelLLMManager:
             journal=journal,
             executor=executor,
         )
-        responses: dict[str, BedrockResponse] = {}
-        by_id = {str(request.request_id): request for request in requests}
-
-        def so_far() -> ParallelResponse:
-            return ParallelResponse.of(
-                {name: responses[name] for name in by_id if name in responses},
-                config=self._config,
-                total_duration_ms=(time.monotonic() - started) * 1000,
-                concurrent_executions=min(len(requests), self._config.max_concurrent_requests),
-                region_distribution=run.assignment.distribution(),
-                original_requests=by_id,
-            )
-
+        responses: dict[Any, BedrockResponse] = {}
         try:
-            responses.update(run.responses(requests))
+            for _ in run.results(requests, responses):
+                pass
         except (ParallelProcessingError, KeyboardInterrupt) as error:
-            responses.update(run.drained)
-            error.partial_response = so_far()  # type: ignore[union-attr]  # documented
+            error.partial_response = run.response(requests, responses)  # type: ignore[union-attr]  # documented
             raise
-        response = so_far()
-        if not response.success and self._config.failure_handling_strategy is not _CONTINUE:
-            raise _execution_error(response.failed_requests, len(responses), response)
-        return response
+        except Exception as error:
+            partial = run.response(requests, responses)
+            failure = ParallelProcessingError(
+                f"The run broke off: {type(error).__name__}. `__cause__` has the error, "
+                "`partial_response` what was finished.",
+                details={"total_duration_ms": partial.total_duration_ms},
+            )
+            failure.partial_response = partial
+            raise failure from error
+        return run.response(requests, responses)
 
-    def iter_converse_parallel(  # noqa: D417  (as for `converse_parallel`)
+    def iter_converse_parallel(
         self,
         requests: Iterable[BedrockConverseRequest],
         target_regions_per_request: int | None = None,
@@ -312,25 +316,42 @@ class ParallelLLMManager:
         """Answer any number of requests, and give each result as it finishes.
 
         A bounded number of requests is taken from `requests` ahead of their results, so memory
-        stays flat. Closing the iterator stops the run: what is under way is finished and goes to
+        stays flat. A malformed request is a failed result, like one that nobody answers. Nothing is
+        sent before the first result is asked for.
+
+        Closing the iterator, or leaving its loop, stops the run: no further request is sent, and
+        calls that are under way are waited for (but not after a second Ctrl-C). Their answers go to
         the journal.
 
         Args:
-            requests: A list, or a generator of any length.
+            requests: A list, or a generator of any length. Ids have to differ among the requests
+                that are under way at the same time.
             target_regions_per_request: As for `converse_parallel`, like all others.
+            response_validation_config: As there.
+            model_specific_config: As there.
+            progress: As there.
+            journal: As there. It keeps about 200 bytes per answer in memory.
+            executor: As there.
 
         Yields:
-            The id of a request and its result, in the order in which they finish. A malformed
-            request is a failed result, too.
+            The id of a request and its result, in the order in which they finish.
 
         Raises:
-            RequestIdCollisionError: Two requests in flight have one id.
-            ParallelExecutionError: A "stop" strategy ended the run.
-            ParallelProcessingError: The journal cannot be read or written.
+            RequestValidationError: The one of `parallel_exceptions`: something is no request.
+            RequestIdCollisionError: Two requests under way have one id.
+            ParallelExecutionError: A "stop" strategy ended the run, after its last result.
+                `STOP_ON_THRESHOLD` judges at the end where nobody knows how many there will be.
+            ParallelProcessingError: The journal cannot be read or written, or the executor has
+                ended.
+            Exception: What `requests` raises, after the results of what it gave before.
         """
-        total = len(requests) if isinstance(requests, (list, tuple)) else None
+        if isinstance(requests, BedrockConverseRequest) or not isinstance(requests, Iterable):
+            raise RequestValidationError(
+                "`requests` must give `BedrockConverseRequest` one after another, but is of type "
+                f"{type(requests).__name__}"
+            )
         run = self._run(
-            total,
+            len(requests) if isinstance(requests, Sized) else None,
             target_regions_per_request,
             response_validation_config,
             model_specific_config,
@@ -338,22 +359,32 @@ class ParallelLLMManager:
             journal=journal,
             executor=executor,
         )
-        yield from run.responses(requests)
+        return run.results(requests)
 
-    def retry_failed_requests(  # noqa: D417  (as for `converse_parallel`)
+    def retry_failed_requests(
         self,
         previous_response: ParallelResponse,
         filter_func: Callable[[str, BedrockResponse], bool] | None = None,
         target_regions_per_request: int | None = None,
         response_validation_config: ResponseValidationConfig | None = None,
         model_specific_config: ModelSpecificConfig | None = None,
+        *,
+        progress: Progress = False,
+        journal: PathLike | None = None,
+        executor: Executor | None = None,
     ) -> ParallelResponse:
         """Ask again for what failed, and merge the results.
 
         Args:
-            previous_response: Of `converse_parallel`.
-            filter_func: Says by id and response whether to ask again; None means for all.
+            previous_response: Of `converse_parallel`, or the `partial_response` of its error.
+            filter_func: Says by id and response whether to ask again; None means for all. An
+                exception of it is logged, and means no.
             target_regions_per_request: As for `converse_parallel`, like the others.
+            response_validation_config: As there.
+            model_specific_config: As there.
+            progress: As there.
+            journal: As there.
+            executor: As there.
 
         Returns:
             Successes of before, results of now for what was asked again, failures of before for
@@ -369,13 +400,16 @@ class ParallelLLMManager:
         if not again:
             logger.warning("no failed request was chosen | nothing is asked again")
             return previous_response
-        for request in again.values():
+        for request in again:
             request.retry_count, request.failure_history = 0, []
         retried = self.converse_parallel(
-            list(again.values()),
+            again,
             target_regions_per_request,
             response_validation_config,
             model_specific_config,
+            progress=progress,
+            journal=journal,
+            executor=executor,
         )
         return previous_response.merged_with_retry(retried, self._config)
 
@@ -383,22 +417,20 @@ class ParallelLLMManager:
         self,
         previous: ParallelResponse,
         filter_func: Callable[[str, BedrockResponse], bool] | None,
-    ) -> dict[str, BedrockConverseRequest]:
-        chosen = {}
+    ) -> list[BedrockConverseRequest]:
+        chosen = []
         for name in previous.get_retryable_request_ids():
-            request, response = (
-                previous.original_requests.get(name),
-                previous.request_responses.get(name),
-            )
+            request = previous.original_requests.get(name)
+            response = previous.request_responses.get(name)
             if request is None or response is None:
                 continue
             try:
-                wanted = filter_func is None or filter_func(name, response)
-            except Exception:  # the caller's function; its answer is "no"
-                logger.warning("request=%s | the filter function failed", name, exc_info=True)
-                wanted = False
-            if wanted:
-                chosen[name] = request
+                if filter_func is None or filter_func(name, response):
+                    chosen.append(request)
+            except Exception as error:  # noqa: BLE001  (the caller's function; its answer is "no")
+                logger.warning(
+                    "request=%s error=%s | the filter function failed", name, type(error).__name__
+                )
         return chosen
 
     def _run(
@@ -419,19 +451,19 @@ class ParallelLLMManager:
             self._config.load_balancing_strategy,
             _regions_per_request(target_regions_per_request, most, len(regions)),
         )
-        timeout = float(self._config.request_timeout_seconds)
+        timeout = self._request_timeout
 
         def order_for(request: BedrockConverseRequest) -> Order:
             return Order(request, assignment.next(), timeout, validation, model_specific_config)
 
         return _Run(
             config=self._config,
-            worker=Worker(self._manager, most, self._tokens_per_minute),
+            worker=Worker(self._manager, self._health),
             assignment=assignment,
             order_for=order_for,
             retries=self._retries(),
             total=total,
-            progress=progress,
+            listener=Listener(progress),
             journal=journal,
             executor=executor,
             timeout=timeout,
@@ -440,20 +472,17 @@ class ParallelLLMManager:
     def _retries(self) -> Retries:
         retry, config = self._retry_config, self._config
         if retry is not None:
-            return Retries(
-                retry.max_retries,
-                lambda tries: retry.retry_delay * retry.backoff_multiplier ** (tries - 1),
-            )
-        most = config.max_retries_per_request
+            return Retries(retry.max_retries, partial(_pause, retry))
         if not config.enable_automatic_retry:
             return Retries(0, float)
+        most = config.max_retries_per_request
         return Retries(
-            _MOST_RETRIES_PER_REQUEST if most is None else most, lambda tries: 2.0**tries
+            _MOST_RETRIES_PER_REQUEST if most is None else most, lambda number: 2.0**number
         )
 
 
 class _Run:
-    """One run: made for one list or generator of requests."""
+    """One run: made for one list or generator of requests, used once."""
 
     def __init__(
         self,
@@ -464,65 +493,87 @@ class _Run:
         order_for: Callable[[BedrockConverseRequest], Order],
         retries: Retries,
         total: int | None,
-        progress: Progress,
+        listener: Listener,
         journal: PathLike | None,
         executor: Executor | None,
         timeout: float,
     ) -> None:
-        self.assignment = assignment
-        self.drained: dict[str, BedrockResponse] = {}
         self._config = config
         self._worker = worker
+        self._assignment = assignment
         self._order_for = order_for
         self._retries = retries
-        self._figures = RunProgress(total)
-        self._listen, self._bar = listener(progress, total)
-        self._journal = None if journal is None else Journal(journal)
+        self._total = total
+        self._listener = listener
+        self._journal = journal
         self._executor = executor
         self._timeout = timeout
+        self._figures = RunProgress(total)
+        self._failed: list[str] = []
         manager = worker.manager
         self._first = manager.get_available_models()[0], manager.get_available_regions()[0]
 
-    def responses(
-        self, requests: Iterable[BedrockConverseRequest]
-    ) -> Iterator[tuple[str, BedrockResponse]]:
-        threads = Threads(self._executor, self._config.max_concurrent_requests)
-        runner = Runner(
-            self._submitter(threads.executor),
-            self._order_for,
-            window=2 * self._config.max_concurrent_requests,
-            retries=self._retries,
-            journal=self._journal,
-        )
-        failed: list[str] = []
-        try:
-            for finished in runner.results(requests):
-                name, response = self._entry(finished)
-                yield name, response
-                if not response.success and self._config.failure_handling_strategy is not _CONTINUE:
-                    failed.append(name)
-                    if self._is_lost(len(failed)):
-                        raise _execution_error(failed, self._figures.done, None)
-        finally:
-            self._worker.stop()
-            for finished in runner.drain():
-                name, response = self._entry(finished)
-                self.drained[name] = response
-            threads.close()
+    def results(
+        self,
+        requests: Iterable[BedrockConverseRequest],
+        collected: dict[Any, BedrockResponse] | None = None,
+    ) -> Iterator[tuple[Any, BedrockResponse]]:
+        """Ids and results in the order in which they finish.
+
+        Args:
+            requests: What to answer.
+            collected: Gets all results, also those that come in after the iterator was left.
+        """
+        with ExitStack() as at_end:
+            journal = None
             if self._journal is not None:
-                self._journal.close()
-            if self._bar is not None:
-                self._bar.close()
+                journal = at_end.enter_context(closing(Journal(self._journal)))
+            self._listener.start(self._total)
+            at_end.callback(self._listener.close)
+            threads = Threads(self._config.max_concurrent_requests)
+            runner = Runner(
+                self._submitter(threads),
+                self._worker.stop,
+                self._order_for,
+                window=2 * self._config.max_concurrent_requests,
+                retries=self._retries,
+                journal=journal,
+            )
+            try:
+                for finished in runner.results(requests):
+                    entry = self._entry(finished, collected)
+                    runner.given(finished)
+                    if self._is_lost():
+                        runner.stop()
+                    yield entry
+                if self._is_lost(is_over=True):
+                    raise self._execution_error()
+            finally:  # a second Ctrl-C may end it anywhere
+                threads.stop()
+                for finished in runner.drain():
+                    self._entry(finished, collected)
+                threads.join()
 
-    def _is_lost(self, failed: int) -> bool:
-        """Whether the rest can no longer make a success of the run; needs to know how much it is."""
-        if self._config.failure_handling_strategy is FailureHandlingStrategy.STOP_ON_FIRST_FAILURE:
-            return True
-        total = self._figures.total
-        return total is not None and not self._config.is_success(failed=failed, total=total)
+    def response(
+        self,
+        requests: Sequence[BedrockConverseRequest],
+        responses: Mapping[Any, BedrockResponse],
+    ) -> ParallelResponse:
+        """What became of `requests`, in their order; those without a result are left out."""
+        by_id: dict[Any, BedrockConverseRequest] = {each.request_id: each for each in requests}
+        return ParallelResponse.of(
+            {name: responses[name] for name in by_id if name in responses},
+            config=self._config,
+            total_duration_ms=(time.monotonic() - self._figures.started_at) * 1000,
+            concurrent_executions=min(len(by_id), self._config.max_concurrent_requests),
+            region_distribution=self._assignment.distribution(),
+            original_requests=by_id,
+        )
 
-    def _entry(self, finished: Finished) -> tuple[str, BedrockResponse]:
-        response = finished.response
+    def _entry(
+        self, finished: Finished, collected: dict[Any, BedrockResponse] | None
+    ) -> tuple[Any, BedrockResponse]:
+        name, response = finished.request.request_id, finished.response
         if response is None:
             assert finished.error is not None
             model, region = self._first
@@ -533,29 +584,73 @@ class _Run:
                 model=model,
                 region=region,
             )
+        if collected is not None:
+            collected[name] = response
+        if not response.success and self._config.failure_handling_strategy is not _CONTINUE:
+            self._failed.append(str(name))
         self._figures.add(response, resumed=finished.is_resumed)
-        self._listen(self._figures)
-        return str(finished.request.request_id), response
+        self._listener.tell(self._figures)
+        return name, response
 
-    def _submitter(self, executor: Executor) -> Callable[[Order], Future[BedrockResponse]]:
+    def _is_lost(self, *, is_over: bool = False) -> bool:
+        """Whether the strategy counts the run as failed, whatever the rest of it brings.
+
+        Args:
+            is_over: Whether there is no rest.
+        """
+        if not self._failed:
+            return False
+        if self._config.failure_handling_strategy is _STOP_ON_FIRST:
+            return True
+        total = self._total or (self._figures.done if is_over else None)
+        return total is not None and not self._config.is_success(
+            failed=len(self._failed), total=total
+        )
+
+    def _execution_error(self) -> ParallelExecutionError:
+        failed, done = len(self._failed), self._figures.done
+        return ParallelExecutionError(
+            f"{failed} of {done} finished requests failed; "
+            f"`{self._config.failure_handling_strategy.name}` does not tolerate that.",
+            failed_requests=self._failed,
+            total_requests=self._total or done,
+        )
+
+    def _submitter(self, threads: Threads) -> Callable[[Order], Future[BedrockResponse]]:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
+        worker, executor = self._worker, self._executor
+        if executor is None:
+            return lambda order: threads.submit(worker.answer, order)
         if isinstance(executor, ThreadPoolExecutor):
-            worker = self._worker
             return lambda order: executor.submit(worker.answer, order)
-        import pickle  # noqa: PLC0415  (only where something travels)
-        import uuid  # noqa: PLC0415
+        from bestehorn_llmmanager.bedrock.parallel.elsewhere import (  # noqa: PLC0415  (rare)
+            Elsewhere,
+        )
 
-        parcel = Parcel(uuid.uuid4().hex, pickle.dumps(self._worker))
-        return lambda order: executor.submit(answer_elsewhere, parcel, order)
+        elsewhere = Elsewhere(executor, worker.manager, worker.pacer)
+        worker.at_stop(elsewhere.close)
+        return elsewhere.submit
 
 
 _CONTINUE = FailureHandlingStrategy.CONTINUE_ON_FAILURE
+_STOP_ON_FIRST = FailureHandlingStrategy.STOP_ON_FIRST_FAILURE
+
+
+def _pause(retry: RetryConfig, number: int) -> float:
+    """Seconds before so many further tries of a whole request."""
+    try:
+        grown = retry.retry_delay * float(retry.backoff_multiplier) ** number
+    except OverflowError:
+        return retry.max_retry_delay
+    return min(grown, retry.max_retry_delay)
 
 
 def _regions_per_request(given: int | None, most: int, available: int) -> int:
     if given is None:
-        return max(1, min(most, available))
+        regions = max(1, min(most, available))
+        logger.debug("regions_per_request=%d | the default", regions)
+        return regions
     if isinstance(given, bool) or not isinstance(given, int) or given <= 0:
         raise ParallelConfigurationError(
             f"`target_regions_per_request` must be a whole number above 0, got {given!r}",
@@ -569,15 +664,3 @@ def _regions_per_request(given: int | None, most: int, available: int) -> int:
             available_regions=available,
         )
     return given
-
-
-def _execution_error(
-    failed: Sequence[str], total: int, partial: ParallelResponse | None
-) -> ParallelExecutionError:
-    error = ParallelExecutionError(
-        f"{len(failed)} of {total} finished requests failed; the run was stopped.",
-        failed_requests=list(failed),
-        total_requests=total,
-    )
-    error.partial_response = partial
-    return error

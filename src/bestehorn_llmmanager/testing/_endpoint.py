@@ -27,7 +27,8 @@ MISLEADING_VARIABLES = (
 class Endpoint(ABC):
     """Safe to share between threads; `_session_lock` guards the session that makes clients."""
 
-    def __init__(self) -> None:
+    def __init__(self, s3_endpoint: str | None = None) -> None:
+        self._s3_endpoint = s3_endpoint
         self._session_lock = threading.Lock()
         self._session: Any = None
 
@@ -41,8 +42,10 @@ class Endpoint(ABC):
         return self.url if region is None else f"{self.url}/region/{region}"
 
     def environment(self) -> dict[str, str]:
-        """The variables that send an unconfigured boto3 here."""
+        """The variables that send an unconfigured boto3 here, and to the S3 of batch jobs."""
+        s3 = {"AWS_ENDPOINT_URL_S3": self._s3_endpoint} if self._s3_endpoint else {}
         return {
+            **s3,
             "AWS_ENDPOINT_URL_BEDROCK": self.url,
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.url,
             "AWS_ACCESS_KEY_ID": _ACCESS_KEY,

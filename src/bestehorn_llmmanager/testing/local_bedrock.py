@@ -77,7 +77,7 @@ class LocalBedrock(Endpoint):
     ) -> None:
         if latency < 0:
             raise ValueError(f"`latency` must not be negative, got {latency!r}")
-        super().__init__()
+        super().__init__(s3_endpoint)
         self._port = port
         self._tls = tls
         self._server: LoopbackServer | None = None

@@ -51,7 +51,7 @@ class LocalBedrockProcess(Endpoint):
         seed: int = 0,
         s3_endpoint: str | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(s3_endpoint)
         self._arguments = [f"--latency={latency}", f"--seed={seed}"]
         if s3_endpoint is not None:
             self._arguments.append(f"--s3-endpoint={s3_endpoint}")

@@ -83,7 +83,7 @@ def lines(*bodies: dict[str, Any]) -> bytes:
 def create(jobs: Any, s3: Any, bucket: str) -> Create:
     """Creates a job, by default one of four records, and gives its ARN."""
 
-    def create(content: bytes | None = lines(*[HELLO] * 4), **options: Any) -> str:  # noqa: B008
+    def create(content: bytes | None = lines(*[HELLO] * 4), **options: Any) -> str:
         if content is not None:
             s3.put_object(Bucket=bucket, Key="in/a.jsonl", Body=content)
         arguments = {
@@ -419,7 +419,7 @@ def test_what_is_no_run_is_refused(bedrock: LocalBedrock) -> None:
 
 
 def test_a_process_of_its_own_runs_jobs_too(
-    snapshot: dict[str, Any], s3_url: str, s3: Any, bucket: str, tmp_path: Path, _jobs: Any
+    snapshot: dict[str, Any], s3_url: str, s3: Any, bucket: str, tmp_path: Path, jobs: Any
 ) -> None:
     path = tmp_path / "snapshot.json"
     path.write_text(json.dumps(snapshot))

@@ -75,9 +75,7 @@ class BatchJob:
             BatchError: A job is not known, or AWS cannot be asked.
             AuthenticationError: There are no credentials that AWS accepts.
         """
-        return BatchStatus(
-            tuple(JobStatus.from_description(self._described(arn)) for arn in self.job_arns)
-        )
+        return self._status({})
 
     def wait(
         self,
@@ -183,6 +181,16 @@ class BatchJob:
             original_requests=failed,
         )
 
+    def _status(self, over: dict[str, JobStatus]) -> BatchStatus:
+        """Look at all jobs but those in `over`, and add to these."""
+        jobs = []
+        for arn in self.job_arns:
+            status = over.get(arn) or JobStatus.from_description(self._described(arn))
+            if status.is_over:
+                over[arn] = status
+            jobs.append(status)
+        return BatchStatus(tuple(jobs))
+
     def _outputs(self) -> list[JobOutput]:
         return [JobOutput(self._described(arn), self._auth) for arn in self.job_arns]
 
@@ -214,10 +222,11 @@ class BatchJob:
         max_pause: float,
         sleep: Callable[[float], object],
     ) -> BatchStatus:
+        over: dict[str, JobStatus] = {}
         pause, failures = _FIRST_PAUSE, 0
         while True:
             try:
-                status = self.status()
+                status = self._status(over)
             except BatchError as error:
                 failures += 1
                 if failures == _PATIENCE or not is_passing(error):

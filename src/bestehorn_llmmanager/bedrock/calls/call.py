@@ -308,6 +308,7 @@ class Call:
         self.warnings += [
             f"Disabled {feature}: {where} does not have it; its content was left out."
             for feature in prepared.disabled_features
+            if feature != "prompt_caching" or self._equipment.cache_points is None
         ]
 
     def _needs_profile(self, target: Target) -> bool:
@@ -330,7 +331,7 @@ class Call:
             case Decision.WITHOUT_FEATURE:
                 return self._without_feature(target, verdict.names[0]) or next_model
             case Decision.WITHOUT_CACHE_POINTS:
-                return self._without_points(target) or next_model
+                return self._without_points(target, verdict) or next_model
             case Decision.WITHOUT_PREFILL:
                 return next_model  # the beginning of the answer is the caller's own
             case Decision.RENEW_CREDENTIALS:
@@ -349,8 +350,6 @@ class Call:
         return True
 
     def _without_feature(self, target: Target, feature: str) -> Verdict | None:
-        if feature == "prompt_caching" and self._equipment.cache_points is not None:
-            return self._without_points(target)
         if (
             self._prepared is None
             or not self._equipment.retry.enable_feature_fallback
@@ -361,18 +360,22 @@ class Call:
         self._equipment.learned.lacks_feature(target.model_id, feature)
         return Verdict(Decision.WITHOUT_FEATURE, (feature,))
 
-    def _without_points(self, target: Target) -> Verdict | None:
+    def _without_points(self, target: Target, verdict: Verdict) -> Verdict | None:
         points = self._equipment.cache_points
         fails = (
             not self._equipment.retry.enable_feature_fallback
             if points is None
             else points.fails_fast
         )
-        has_points = self._prepared is not None and (
-            self._prepared.has_points or "prompt_caching" in self.preparation.features
+        prepared = self._prepared
+        has_points = prepared and (
+            prepared.has_points
+            or "prompt_caching" in self.preparation.features.difference(prepared.disabled_features)
         )
         if fails or not has_points or not self.preparation.leave_out_cache_points(target):
             return None
         if points is not None and (warning := points.refused(target.model_id, target.region)):
             self.warnings.append(warning)
-        return Verdict(Decision.WITHOUT_CACHE_POINTS, ("prompt_caching",))
+        if points is None and verdict.names:
+            self._equipment.learned.lacks_feature(target.model_id, "prompt_caching")
+        return verdict

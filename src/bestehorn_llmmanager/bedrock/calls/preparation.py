@@ -94,7 +94,9 @@ class Preparation:
         features = self._learned.features
         if not features:
             return _NOTHING
-        return frozenset(model for model in features if features[model] & self.features)
+        # A model that does not cache answers as well as any.
+        used = self.features - {"prompt_caching"}
+        return frozenset(model for model in features if features[model] & used)
 
     def can_do_without(self, feature: str) -> bool:
         """Whether the request has `feature`, can be sent without, and is refused because of it.
@@ -151,19 +153,31 @@ class Preparation:
         return Prepared(request, wanted, removed)
 
     def _with_points(self, prepared: Prepared, target: Target) -> Prepared:
-        request = prepared.request
-        if target.key in self._without_points:
-            return prepared._replace(request=without_feature(request, "prompt_caching") or request)
-        if self._cache_points is None:
+        is_refused = target.key in self._without_points
+        if is_refused and "prompt_caching" in self.features:
+            return _without_points(prepared)
+        if (
+            is_refused
+            or self._cache_points is None
+            or "prompt_caching" in prepared.disabled_features
+        ):
             return prepared
         pointed = self._cache_points.with_cache_points(
-            request,
+            prepared.request,
             model=target.model_id,
             region=target.region,
             min_tokens=target.cache_min_tokens,
             name=target.model,
         )
-        return prepared._replace(request=pointed, has_points=has_points(pointed))
+        if has_points(pointed) or "prompt_caching" not in self.features:
+            return prepared._replace(request=pointed, has_points=has_points(pointed))
+        return _without_points(prepared)
+
+
+def _without_points(prepared: Prepared) -> Prepared:
+    disabled = dict.fromkeys((*prepared.disabled_features, "prompt_caching"))
+    left = without_feature(prepared.request, "prompt_caching") or prepared.request
+    return prepared._replace(request=left, disabled_features=tuple(disabled))
 
 
 def _is_in_a_tool_result(request: Mapping[str, Any], kind: str) -> bool:

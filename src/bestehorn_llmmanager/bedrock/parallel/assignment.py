@@ -32,27 +32,30 @@ class RegionAssignment:
         self._lock = threading.Lock()
         self._turn = 0
         self._counts = [0] * len(self._regions)
+        self._starts = [0] * len(self._regions)
 
     def next(self) -> tuple[int, ...]:
         """Positions of all regions, the assigned ones first."""
-        positions = range(len(self._counts))
         with self._lock:
-            if self._strategy is LoadBalancingStrategy.RANDOM:
-                order = random.sample(positions, len(positions))
-            elif self._strategy is LoadBalancingStrategy.LEAST_LOADED:
-                order = sorted(positions, key=self._counts.__getitem__)
-            else:
-                start = self._turn % len(positions)
-                order = [*positions[start:], *positions[:start]]
-                self._turn += 1
+            order = self._order()
             for position in order[: self._per_request]:
                 self._counts[position] += 1
+            self._starts[order[0]] += 1
         return tuple(order)
 
     def distribution(self) -> dict[str, int]:
         """How many requests were assigned to each region."""
-        return {
-            region: count
-            for region, count in zip(self._regions, self._counts, strict=True)
-            if count
-        }
+        with self._lock:
+            counts = zip(self._regions, self._counts, strict=True)
+            return {region: count for region, count in counts if count}
+
+    def _order(self) -> list[int]:
+        positions = range(len(self._regions))
+        if self._strategy is LoadBalancingStrategy.RANDOM:
+            return random.sample(positions, len(positions))
+        if self._strategy is LoadBalancingStrategy.LEAST_LOADED:
+            # Where all are assigned each time, all counts are equal.
+            return sorted(positions, key=lambda each: (self._counts[each], self._starts[each]))
+        start = self._turn % len(positions)
+        self._turn += 1
+        return [*positions[start:], *positions[:start]]

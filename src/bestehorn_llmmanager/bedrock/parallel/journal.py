@@ -1,11 +1,14 @@
-"""Keeps the finished results of a run in a file, a JSON line each, so that it can be resumed."""
+"""Keeps the answers of a run in a file, a JSON line each, so that the run can be resumed."""
 
 from __future__ import annotations
 
 import errno
+import io
 import json
 import logging
 import os
+import stat
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,120 +16,195 @@ from typing import TYPE_CHECKING, Any
 from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import ParallelProcessingError
 from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse, to_json_value
 
+if sys.platform != "win32":
+    import fcntl
+
 if TYPE_CHECKING:
     from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
 
 logger = logging.getLogger(__name__)
 
+_BEGINNING = b'{"journal": 1, "key": '
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+_IN_USE = {errno.EACCES, errno.EAGAIN}
+
 
 class Journal:
-    """Results by the key of their request, in a file of mode 0600.
+    """Answers by the key of their request, in a file of mode 0600.
 
     The key is the id that the caller gave. A generated id differs from run to run; the key is then
     made of the content, and of a number where several requests have the same.
 
-    The file holds whole answers: treat it as you treat those. A line that a killed process left
-    unfinished is dropped when the file is opened. Safe to share between threads; not between
-    processes, which take one file each.
+    The file holds whole answers: treat it as you treat those. What a killed process left unfinished
+    at its end is cut off when the file is opened; damaged lines are passed over. Safe to share
+    between threads; another process is kept out (not on Windows).
 
     Args:
         path: The file; made if it does not exist.
 
     Raises:
-        ParallelProcessingError: The file cannot be read or written.
+        ParallelProcessingError: The file cannot be read or written, is no journal, or another
+            process has it.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path)
         self._lock = threading.Lock()
         self._seen: dict[str, int] = {}
+        self._offsets: dict[str, int] = {}
         try:
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-            self._done = self._read()
+            self._file = _open(self._path)
         except OSError as error:
             raise self._error("opened", error) from error
+        try:
+            self._keep_others_out()
+            self._read()
+        except OSError as error:
+            self.close()
+            raise self._error("read", error) from error
+        except BaseException:
+            self.close()
+            raise
 
     def key_of(self, request: BedrockConverseRequest) -> str:
         """The key of the next request of a run; counts those of equal content."""
-        if not request.has_generated_id:
-            return str(request.request_id)
-        content = request.content_key
-        number = self._seen[content] = self._seen.get(content, 0) + 1
-        return f"{content}/{number}"
+        if request.has_generated_id:
+            content = request.content_key[:32]
+            number = self._seen[content] = self._seen.get(content, 0) + 1
+            return f"content {content} {number}"
+        if isinstance(request.request_id, str):
+            return request.request_id
+        return f"{type(request.request_id).__name__} {request.request_id!r}"
 
-    def __contains__(self, key: str) -> bool:
-        """Whether the request has been answered; those that failed are tried again."""
-        return key in self._done
-
-    def response(self, key: str) -> BedrockResponse:
-        """The answer that was kept.
+    def find(self, key: str) -> BedrockResponse | None:
+        """The answer that was kept, or None.
 
         Raises:
-            KeyError: There is none.
+            ParallelProcessingError: The disk cannot be read.
         """
-        offset, length = self._done[key]
-        with self._lock:
-            line = os.pread(self._file, length, offset)
-        return BedrockResponse.from_dict(json.loads(line)["response"])
+        offset = self._offsets.get(key)
+        if offset is None:
+            return None
+        try:
+            line = self._line_at(offset)
+        except OSError as error:
+            raise self._error("read", error) from error
+        try:
+            return BedrockResponse.from_dict(json.loads(line)["response"])
+        except _UNREADABLE:
+            logger.warning("offset=%d | an answer in the journal is damaged: asked again", offset)
+            return None
 
-    def append(self, key: str, request_id: str, response: BedrockResponse) -> None:
-        """Keep one result. It is on its way to the disk when this returns.
+    def append(self, key: str, request_id: object, response: BedrockResponse) -> None:
+        """Keep an answer. When this returns, killing the process does not harm it any more.
 
         Raises:
-            ParallelProcessingError: The disk is full, or the file has gone.
+            ParallelProcessingError: The disk is full, or the file is closed.
         """
-        record = {"key": key, "request_id": request_id, "response": response.to_dict()}
-        line = json.dumps(record, default=to_json_value).encode() + b"\n"
-        with self._lock:
-            start = os.lseek(self._file, 0, os.SEEK_END)
-            try:
-                written = os.write(self._file, line)
-            except OSError as error:
-                raise self._error("written", error) from error
-            if written != len(line):
-                os.ftruncate(self._file, start)
-                raise self._error("written", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-            if response.success:
-                self._done[key] = start, len(line)
+        try:
+            record = {"journal": 1, "key": key, "request_id": request_id}
+            record["response"] = response.to_dict()
+            line = json.dumps(record, default=to_json_value).encode() + b"\n"
+            with self._lock:
+                self._offsets[key] = self._write(line)
+        except (OSError, ValueError, TypeError) as error:
+            raise self._error("written", error) from error
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
-            if self._file >= 0:
-                os.close(self._file)
-                self._file = -1
+            self._file.close()
 
-    def _read(self) -> dict[str, tuple[int, int]]:
-        """Where each answer stands. Cuts off what is no whole line."""
-        done: dict[str, tuple[int, int]] = {}
-        offset = 0
-        with self._path.open("rb") as file:
-            for line in file:
-                if not line.endswith(b"\n"):
-                    os.ftruncate(self._file, offset)
-                    break
-                record = _parsed(line)
-                if record is None:
-                    logger.warning("offset=%d | a line of the journal is no result", offset)
-                elif record["response"].get("success"):
-                    done[record["key"]] = offset, len(line)
-                offset += len(line)
-        return done
+    def _line_at(self, offset: int) -> bytes:
+        with self._lock:
+            reader = io.BufferedReader(self._file)
+            try:
+                reader.seek(offset)
+                return reader.readline()
+            finally:
+                reader.detach()
 
-    def _error(self, what: str, error: OSError) -> ParallelProcessingError:
+    def _write(self, line: bytes) -> int:
+        """Write all of `line` or nothing; gives where it begins."""
+        start = self._file.seek(0, os.SEEK_END)
+        if self._file.write(line) != len(line):
+            self._file.truncate(start)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return start
+
+    def _keep_others_out(self) -> None:
+        if sys.platform == "win32":
+            return
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            # Other errors: a file system without locks.
+            if error.errno in _IN_USE:
+                raise ParallelProcessingError(
+                    f"The journal {str(self._path)!r} is in use by another process; give each run "
+                    "a file of its own"
+                ) from error
+
+    def _read(self) -> None:
+        """Find where each answer stands. Mends the end of the file."""
+        offset = damaged = 0
+        first = line = b""
+        self._file.seek(0)
+        reader = io.BufferedReader(self._file)
+        for line in reader:
+            first = first or line
+            key = _key_in(line)
+            if key is not None:
+                self._offsets[key] = offset
+            damaged += key is None and line.endswith(b"\n")
+            offset += len(line)
+        reader.detach()
+        if not self._offsets and not _may_be_ours(first):
+            raise ParallelProcessingError(
+                f"{str(self._path)!r} is no journal of this library; give another path"
+            )
+        if damaged:
+            logger.warning(
+                "path=%s lines=%d | lines of the journal are damaged: their requests "
+                "are asked again",
+                self._path,
+                damaged,
+            )
+        if line and not line.endswith(b"\n"):
+            self._mend(line, offset - len(line))
+
+    def _mend(self, last: bytes, offset: int) -> None:
+        """Complete the last line if only its end is missing, else cut it off."""
+        if _key_in(last) is None:
+            self._file.truncate(offset)
+        else:
+            self._write(b"\n")
+
+    def _error(self, what: str, error: Exception) -> ParallelProcessingError:
+        said = error.strerror if isinstance(error, OSError) else None
         return ParallelProcessingError(
-            f"The journal {str(self._path)!r} cannot be {what}: {error.strerror or error}"
+            f"The journal {str(self._path)!r} cannot be {what}: {said or error}"
         )
 
 
-def _parsed(line: bytes) -> dict[str, Any] | None:
+def _open(path: Path) -> io.FileIO:
+    file = io.FileIO(path, "a+", opener=lambda name, flags: os.open(name, flags, 0o600))
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return file
+
+
+def _key_in(line: bytes) -> str | None:
+    """The key of an answer; None if the line holds none."""
     try:
-        record = json.loads(line)
-    except ValueError:
+        record: Any = json.loads(line)
+        key, succeeded = record["key"], record["response"]["success"]
+    except _UNREADABLE:
         return None
-    is_result = (
-        isinstance(record, dict)
-        and isinstance(record.get("key"), str)
-        and isinstance(record.get("response"), dict)
-    )
-    return record if is_result else None
+    return key if isinstance(key, str) and succeeded is True else None
+
+
+def _may_be_ours(line: bytes) -> bool:
+    """Whether the first line of a file, or what a killed process left of it, was written here."""
+    return line[: len(_BEGINNING)] == _BEGINNING[: len(line)]

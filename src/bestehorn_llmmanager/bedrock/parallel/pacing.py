@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import re
+import math
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bestehorn_llmmanager._fork import start_afresh_after_fork
+from bestehorn_llmmanager.bedrock.models.token_quota import (
+    counted_input,
+    counted_tokens,
+    output_weight,
+)
 from bestehorn_llmmanager.bedrock.retry.decisions import Decision, classify
 from bestehorn_llmmanager.bedrock.retry.health import TargetHealth
 
@@ -19,75 +24,211 @@ if TYPE_CHECKING:
 
 _CHARACTERS_PER_TOKEN = 4
 _TOKENS_PER_OTHER_BLOCK = 1000
-_DEFAULT_MAX_TOKENS = 4096
+_LONGEST_ANSWER_WHERE_UNKNOWN = 4096
 _THROTTLED = {Decision.REST, Decision.OUT_FOR_TODAY}
-# Models of which an output token counts five times against the quota: Claude from 3.7 on.
-# docs.aws.amazon.com/bedrock/latest/userguide/quotas-token-burndown.html
-_BURNS_FIVE_TIMES = re.compile(r"anthropic\.claude-(?!3-5|3-haiku|3-sonnet|3-opus|v2|instant)")
+# The service counts from when it has the request, which is later than we count from.
+_LATENESS = 1.02
+_SHARE_OF_THE_LATEST = 0.1
+_LEAST_INPUT_SCALE, _MOST_INPUT_SCALE = 0.1, 10.0
 
 
-@dataclass(slots=True)
-class _Charge:
-    """Tokens that count against the quota since `at`."""
-
-    at: float
-    tokens: int
+class Stopped(BaseException):
+    """The run was stopped while a request waited; it has neither an answer nor an error."""
 
 
-@dataclass(slots=True)
-class _Lane:
-    """One target.
+class Charge:
+    """One call in the books of a lane.
+
+    Attributes:
+        at: When it started.
+        tokens: What it counts against the quota: the reservation, later what it used.
+        input_estimate: Tokens that its prompt was taken for; 0 without a quota.
+    """
+
+    __slots__ = ("at", "input_estimate", "tokens")
+
+    def __init__(self, at: float, tokens: int, input_estimate: int) -> None:
+        self.at = at
+        self.tokens = tokens
+        self.input_estimate = input_estimate
+
+
+class Lane:
+    """The books of one target. Knows no time of its own; whoever uses it holds `lock`.
+
+    Begins with `most` calls at once. A throttled call halves that, once for all calls that were
+    under way together; each answer adds a fraction, so that a round of answers adds one (additive
+    increase, multiplicative decrease). With a quota, a call reserves its estimated input and its
+    `maxTokens`, as Bedrock does, and settles on what it used.
+
+    Args:
+        most: Calls at once, at most.
+        quota: Tokens in any window of `period` seconds; None for any number. A call that needs
+            more than that starts when nothing else counts.
+        period: Seconds.
+        weight: What an output token counts.
 
     Attributes:
         limit: Calls at once; a fraction, so that it can grow slowly.
         calls: Calls under way.
-        shrunk_at: When the limit was last halved.
-        charges: What counts against the quota, oldest first.
-        tokens: Their sum.
+        tokens: What counts against the quota, as of the last look.
+        queue: Those who wait, in the order in which they came.
     """
 
-    limit: float
-    calls: int = 0
-    shrunk_at: float = 0.0
-    charges: deque[_Charge] = field(default_factory=deque)
-    tokens: int = 0
+    def __init__(
+        self, most: int, quota: int | None = None, *, period: float = 60.0, weight: int = 1
+    ) -> None:
+        self.quota = quota
+        self.weight = weight
+        self.limit = float(most)
+        self.calls = 0
+        self.tokens = 0
+        self.lock = threading.Lock()
+        self.queue: deque[threading.Condition] = deque()
+        self._most = most
+        self._period = period
+        self._charges: deque[Charge] = deque()
+        self._cut_at = -math.inf
+        self._input_scale = 1.0
+        self._usual_tokens = 0.0
+        self._usual_seconds = 0.0
+
+    def reservation(self, input_estimate: int, max_tokens: int) -> int:
+        """Tokens that a call reserves."""
+        return math.ceil(input_estimate * self._input_scale) + max_tokens
+
+    def wait(self, now: float, tokens: int) -> float:
+        """Seconds until it is worth looking again.
+
+        Returns:
+            0.0 if a call with this reservation may start now; infinity if only the end of another
+            one makes room.
+        """
+        if self.calls + 1 > self.limit:
+            return math.inf
+        if self.quota is None:
+            return 0.0
+        self._forget_old(now)
+        if self.tokens + tokens <= self.quota or not self._charges:
+            return 0.0
+        return max(self._charges[0].at + self._period * _LATENESS - now, self._period / 1000)
+
+    def start(self, now: float, tokens: int = 0, input_estimate: int = 0) -> Charge:
+        """Begin a call."""
+        charge = Charge(now, tokens, input_estimate)
+        self.calls += 1
+        if self.quota is not None:
+            self._charges.append(charge)
+            self.tokens += tokens
+        return charge
+
+    def answered(self, charge: Charge, now: float, usage: Mapping[str, Any]) -> None:
+        """End a call that was answered."""
+        self.calls -= 1
+        if self.limit < self._most:
+            self.limit = min(self.limit + 1 / self.limit, float(self._most))
+        self._usual_seconds = _follow(self._usual_seconds, now - charge.at)
+        if self.quota is not None:
+            used = counted_tokens(usage, self.weight)
+            self._usual_tokens = _follow(self._usual_tokens, used)
+            self._settle(charge, used)
+            if charge.input_estimate:
+                scale = counted_input(usage) / charge.input_estimate
+                scale = min(max(scale, _LEAST_INPUT_SCALE), _MOST_INPUT_SCALE)
+                self._input_scale = _follow(self._input_scale, scale)
+
+    def throttled(self, charge: Charge, now: float) -> None:
+        """End a call that was throttled; it counts nothing."""
+        if charge.at >= self._cut_at:
+            self._cut_at = now
+            self.limit = max(1.0, min(self.limit, self.calls) / 2)
+        self.calls -= 1
+        self._settle(charge, 0)
+
+    def failed(self, charge: Charge, *, counts: bool) -> None:
+        """End a call that failed otherwise.
+
+        Args:
+            charge: What `start` gave.
+            counts: Whether the service may have counted it: then the reservation stands.
+        """
+        self.calls -= 1
+        if not counts:
+            self._settle(charge, 0)
+
+    def pressure(self, now: float) -> float:
+        """0.0 if a usual call could start now, else something below 1 that grows with the wait."""
+        waiting = len(self.queue)
+        if not waiting and self.wait(now, math.ceil(self._usual_tokens)) == 0.0:
+            return 0.0
+        seconds = self._usual_seconds / self.limit
+        if self.quota is not None:
+            seconds = max(seconds, self._usual_tokens * self._period / self.quota)
+        expected = (waiting + 1) * max(seconds, 1e-6)
+        return expected / (1 + expected)
+
+    def _settle(self, charge: Charge, used: int) -> None:
+        # One that has been forgotten has a reservation of 0 here.
+        if charge.tokens:
+            self.tokens += used - charge.tokens
+            charge.tokens = used
+
+    def _forget_old(self, now: float) -> None:
+        oldest = now - self._period * _LATENESS
+        charges = self._charges
+        while charges and charges[0].at <= oldest:
+            charge = charges.popleft()
+            self.tokens -= charge.tokens
+            charge.tokens = 0
+
+
+def _follow(usual: float, latest: float) -> float:
+    return usual + _SHARE_OF_THE_LATEST * (latest - usual) if usual else float(latest)
 
 
 class Slot:
     """Leave to make one call; ends with `answered` or `failed`."""
 
-    __slots__ = ("_charge", "_key", "_pacer", "_started")
+    __slots__ = ("_charge", "_lane", "_now")
 
-    def __init__(self, pacer: Pacer, key: tuple[str, str], charge: _Charge | None) -> None:
-        self._pacer = pacer
-        self._key = key
+    def __init__(self, lane: Lane, charge: Charge, now: Callable[[], float]) -> None:
+        self._lane = lane
         self._charge = charge
-        self._started = charge.at if charge else 0.0
+        self._now = now
 
     def answered(self, answer: Mapping[str, Any]) -> None:
-        """The call was answered: the reservation shrinks to what was used."""
-        used = tokens_used(answer.get("usage") or {}, self._key[0])
-        self._pacer.leave(self._key, self._charge, used=used)
+        """The call was answered: its reservation shrinks to what it used."""
+        with self._lane.lock:
+            self._lane.answered(self._charge, self._now(), answer.get("usage") or {})
+            _call_the_next(self._lane)
 
     def failed(self, error: BaseException) -> None:
-        """The call failed: nothing counts; a throttled target takes fewer calls from now on."""
+        """The call failed; a target that throttled it takes fewer calls from now on."""
         throttled = classify(error).decision in _THROTTLED
-        self._pacer.leave(self._key, self._charge, used=0, throttled=throttled)
+        with self._lane.lock:
+            if throttled:
+                self._lane.throttled(self._charge, self._now())
+            else:
+                # The service answers what it refuses; what it did with the others, nobody knows.
+                self._lane.failed(self._charge, counts=not hasattr(error, "response"))
+            _call_the_next(self._lane)
+
+
+def _call_the_next(lane: Lane) -> None:
+    if lane.queue:
+        lane.queue[0].notify()
 
 
 class Pacer:
-    """Holds calls back so that targets are kept busy and not throttled.
+    """Holds calls back so that targets are kept busy and not throttled; see `Lane` for the rules.
 
-    A target begins with `most` calls at once. A throttled call halves that, at most once for all
-    calls that were under way together; each answer adds a fraction, so that a whole round of
-    answers adds one (additive increase, multiplicative decrease). With a token quota, a call
-    reserves its estimated input and its `maxTokens`, as Bedrock does, and settles on what it used.
-
-    Safe to share between threads; one lock guards all lanes.
+    Who waits for a target is served in order. Pickles without what it has learned. Safe to share
+    between threads: each lane has a lock.
 
     Args:
         most: Calls at once per target, at most.
-        tokens_per_minute: Quota per target, by model id or ``"*"``; None means unknown.
+        tokens_per_minute: Quota per target: one for all, or by the id of the model or of what is
+            called, with ``"*"`` for the others; None means unknown.
         period: Seconds over which the quota counts.
         now: Monotonic clock.
     """
@@ -100,145 +241,144 @@ class Pacer:
         period: float = 60.0,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._most = most
+        self.most = most
         self._quotas = (
-            {"*": tokens_per_minute} if isinstance(tokens_per_minute, int) else tokens_per_minute
+            {"*": tokens_per_minute}
+            if isinstance(tokens_per_minute, int)
+            else dict(tokens_per_minute or {})
         )
         self._period = period
         self._now = now
-        self._changed = threading.Condition()
-        self._lanes: dict[tuple[str, str], _Lane] = {}
-        self._stopped = False
-        self.throttles = 0
+        self._start_afresh()
+        start_afresh_after_fork(self)
 
-    def enter(self, target: Target, request: Mapping[str, Any], until: float | None) -> Slot | None:
+    def _start_afresh(self) -> None:
+        self._making = threading.Lock()
+        self._lanes: dict[tuple[str, str], Lane] = {}
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _pacer, (self.most, self._quotas, self._period)
+
+    def part(self, of: int) -> Pacer:
+        """A pacer for one of several processes that share the quota."""
+        quotas = {name: max(quota // of, 1) for name, quota in self._quotas.items()}
+        return Pacer(self.most, quotas, period=self._period, now=self._now)
+
+    def enter(
+        self,
+        target: Target,
+        request: Mapping[str, Any],
+        until: float | None,
+        stopping: threading.Event | None = None,
+    ) -> Slot | None:
         """Wait for leave to call `target`.
 
         Args:
             target: What will be called.
             request: Members of Converse; only their sizes are looked at.
             until: Monotonic time after which not to wait any longer.
+            stopping: Ends the waiting, once it is set and `wake` was called.
 
         Returns:
-            None if there was no leave in time, or everything was stopped.
+            None if there was no leave in time.
+
+        Raises:
+            Stopped: `stopping` is set.
         """
-        key, tokens = target.key, self._reservation(target, request)
-        with self._changed:
-            lane = self._lane(key)
-            while (wait := self._wait(lane, key[0], tokens)) is not None:
-                left = None if until is None else until - self._now()
-                if self._stopped or (left is not None and left <= 0):
-                    return None
-                self._changed.wait(wait if left is None else min(wait, left))
-            if self._stopped:
+        lane = self._lanes.get(target.key) or self._make_lane(target)
+        estimate = estimated_input(request) if lane.quota is not None else 0
+        with lane.lock:
+            if stopping is not None and stopping.is_set():
+                raise Stopped
+            tokens = 0
+            if lane.quota is not None:
+                tokens = lane.reservation(estimate, _longest_answer(target, request))
+            now = self._now()
+            if (lane.queue or lane.wait(now, tokens)) and not self._wait_for_turn(
+                lane, tokens, until, stopping
+            ):
                 return None
-            lane.calls += 1
-            charge = _Charge(self._now(), tokens) if tokens else None
-            if charge:
-                lane.charges.append(charge)
-                lane.tokens += tokens
-            return Slot(self, key, charge)
+            return Slot(lane, lane.start(self._now(), tokens, estimate), self._now)
 
-    def is_full(self, target: Target) -> bool:
-        """Whether a call of `target` would have to wait."""
+    def pressure(self, target: Target) -> float:
+        """How full `target` is: 0.0 if it takes a call now, else something below 1."""
         lane = self._lanes.get(target.key)
-        return lane is not None and (
-            lane.calls >= lane.limit or bool(self._quotas and self._over_quota(lane, target.key[0]))
-        )
-
-    def leave(
-        self, key: tuple[str, str], charge: _Charge | None, *, used: int, throttled: bool = False
-    ) -> None:
-        """Give a slot back."""
-        with self._changed:
-            lane = self._lanes[key]
-            lane.calls -= 1
-            if charge is not None:
-                lane.tokens += used - charge.tokens
-                charge.tokens = used
-            if throttled:
-                self._shrink(lane)
-            elif lane.limit < self._most:
-                lane.limit = min(lane.limit + 1 / lane.limit, float(self._most))
-            self._changed.notify()
-
-    def stop(self) -> None:
-        """Let nobody through any more."""
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
-
-    def _lane(self, key: tuple[str, str]) -> _Lane:
-        lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = _Lane(float(self._most))
-        return lane
+            return 0.0
+        with lane.lock:
+            return lane.pressure(self._now())
 
-    def _shrink(self, lane: _Lane) -> None:
-        self.throttles += 1
-        now = self._now()
-        if now - lane.shrunk_at >= _SECONDS_BETWEEN_CUTS:
-            lane.shrunk_at = now
-            lane.limit = max(1.0, min(lane.limit, lane.calls + 1) / 2)
+    def wake(self) -> None:
+        """Let all who wait look whether they are to stop."""
+        for lane in list(self._lanes.values()):
+            with lane.lock:
+                for turn in lane.queue:
+                    turn.notify()
 
-    def _wait(self, lane: _Lane, model_id: str, tokens: int) -> float | None:
-        """Seconds until it is worth looking again; None if the call may go now."""
-        if lane.calls >= lane.limit:
-            return _SECONDS_BETWEEN_LOOKS
-        quota = self._quota(model_id)
-        if quota is None:
-            return None
-        self._forget_old(lane)
-        if lane.tokens + tokens <= quota or not lane.charges:
-            return None
-        return max(lane.charges[0].at + self._period - self._now(), 0.001)
+    def _make_lane(self, target: Target) -> Lane:
+        with self._making:
+            lane = self._lanes.get(target.key)
+            if lane is None:
+                lane = self._lanes[target.key] = Lane(
+                    self.most,
+                    self._quota(target),
+                    period=self._period,
+                    weight=output_weight(target.model_id),
+                )
+            return lane
 
-    def _over_quota(self, lane: _Lane, model_id: str) -> bool:
-        quota = self._quota(model_id)
-        return quota is not None and lane.tokens >= quota
+    def _quota(self, target: Target) -> int | None:
+        called = (way.identifier for way in target.ways)
+        names = (target.model_id, *called, target.model, "*")
+        return next((self._quotas[name] for name in names if name in self._quotas), None)
 
-    def _forget_old(self, lane: _Lane) -> None:
-        oldest = self._now() - self._period
-        while lane.charges and lane.charges[0].at <= oldest:
-            lane.tokens -= lane.charges.popleft().tokens
+    def _wait_for_turn(
+        self, lane: Lane, tokens: int, until: float | None, stopping: threading.Event | None
+    ) -> bool:
+        """Whether there was room before `until`."""
+        turn = threading.Condition(lane.lock)
+        lane.queue.append(turn)
+        try:
+            while True:
+                now = self._now()
+                wait = lane.wait(now, tokens) if lane.queue[0] is turn else math.inf
+                if not wait:
+                    return True
+                left = math.inf if until is None else until - now
+                if left <= 0:
+                    return False
+                shortest = min(wait, left)
+                turn.wait(None if shortest == math.inf else shortest)
+                if stopping is not None and stopping.is_set():
+                    raise Stopped
+        finally:
+            lane.queue.remove(turn)
+            _call_the_next(lane)
 
-    def _quota(self, model_id: str) -> int | None:
-        if not self._quotas:
-            return None
-        return self._quotas.get(model_id, self._quotas.get("*"))
 
-    def _reservation(self, target: Target, request: Mapping[str, Any]) -> int:
-        if self._quota(target.model_id) is None:
-            return 0
-        config = request.get("inferenceConfig") or {}
-        return estimated_input(request) + int(config.get("maxTokens") or _DEFAULT_MAX_TOKENS)
-
-
-_SECONDS_BETWEEN_CUTS = 0.5
-_SECONDS_BETWEEN_LOOKS = 1.0
+def _pacer(most: int, quotas: Mapping[str, int], period: float) -> Pacer:
+    return Pacer(most, quotas, period=period)
 
 
 class PacedHealth(TargetHealth):
-    """Health in which a target that is full counts as resting, so that others are tried first."""
+    """Health in which a target that is full comes after those that are free."""
 
     def __init__(self, pacer: Pacer) -> None:
         super().__init__()
-        self._pacer = pacer
+        self.pacer = pacer
 
     def __bool__(self) -> bool:
         return True
 
     def rests_until(self, target: Target) -> float:
-        """The end of its rest; a moment ago for one that is only full."""
-        until = super().rests_until(target)
-        return until or (1.0 if self._pacer.is_full(target) else 0.0)
+        """The end of its rest, else how full it is: less than any time at which a rest ends."""
+        return super().rests_until(target) or self.pacer.pressure(target)
 
 
-def tokens_used(usage: Mapping[str, Any], model_id: str) -> int:
-    """What a call counts against the quota: output weighs five times on some models."""
-    weight = 5 if _BURNS_FIVE_TIMES.search(model_id) else 1
-    counted = _count(usage, "inputTokens") + _count(usage, "cacheWriteInputTokens")
-    return counted + weight * _count(usage, "outputTokens")
+def _longest_answer(target: Target, request: Mapping[str, Any]) -> int:
+    """Tokens that Bedrock reserves for the answer: without `maxTokens`, all that the model can say."""
+    given = (request.get("inferenceConfig") or {}).get("maxTokens")
+    return int(given or target.max_output_tokens or _LONGEST_ANSWER_WHERE_UNKNOWN)
 
 
 def estimated_input(request: Mapping[str, Any]) -> int:
@@ -259,8 +399,3 @@ def _estimated(block: Any) -> int:
     if isinstance(text, str):
         return len(text) // _CHARACTERS_PER_TOKEN + 1
     return _TOKENS_PER_OTHER_BLOCK
-
-
-def _count(usage: Mapping[str, Any], name: str) -> int:
-    value = usage.get(name)
-    return value if isinstance(value, int) else 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import ParallelConfigurationError
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
+
+logger = logging.getLogger(__name__)
 
 _THROTTLED = {Decision.REST.value, Decision.OUT_FOR_TODAY.value}
 
@@ -60,25 +64,72 @@ class RunProgress:
             )
 
 
-def listener(progress: object, total: int | None) -> tuple[Callable[[RunProgress], object], Any]:
-    """What is called after each result, and what is closed at the end.
+class Listener:
+    """Passes the figures of a run on: to a bar, to a function, or to nobody.
+
+    What goes wrong there costs the run nothing: it is logged once, and nothing is passed on after.
 
     Args:
-        progress: False for nothing, True for a bar (needs the extra ``progress``), or a callable.
-        total: Requests in all, None if not known.
+        progress: False for nobody, True for a bar (needs the extra ``progress``), or a callable.
 
     Raises:
         ParallelConfigurationError: It is none of these, or `tqdm` is not installed.
     """
-    if progress is False or progress is None:
-        return _nothing, None
-    if callable(progress):
-        return progress, None
-    if progress is not True:
-        raise ParallelConfigurationError(
-            f"`progress` must be True, False or a callable, got {progress!r}",
-            invalid_parameter="progress",
+
+    def __init__(self, progress: object) -> None:
+        self._tell: Callable[[RunProgress], object] | None = None
+        self._bar: Any = None
+        if callable(progress):
+            self._tell = lambda figures: progress(replace(figures))
+        elif progress is True:
+            self._bar = _bar_class()
+        elif progress is not False and progress is not None:
+            raise ParallelConfigurationError(
+                f"`progress` must be True, False or a callable, got {progress!r}",
+                invalid_parameter="progress",
+                provided_value=progress,
+            )
+
+    def start(self, total: int | None) -> None:
+        """Show an empty bar, if it is a bar.
+
+        Args:
+            total: Requests in all, None if not known.
+        """
+        if self._bar is not None:
+            self._bar = self._bar(total=total, unit="request", smoothing=0.1, miniters=1)
+            self._tell = self._show
+
+    def tell(self, figures: RunProgress) -> None:
+        """Pass the figures on, as they are now."""
+        if self._tell is None:
+            return
+        try:
+            self._tell(figures)
+        except Exception as error:  # noqa: BLE001  (a result is worth more than its announcement)
+            self._tell = None
+            logger.warning(
+                "error=%s | showing progress failed; the run goes on without", type(error).__name__
+            )
+
+    def close(self) -> None:
+        """End the bar, if there is one."""
+        if self._bar is not None:
+            with suppress(Exception):  # of a terminal that has gone
+                self._bar.close()
+
+    def _show(self, figures: RunProgress) -> None:
+        self._bar.set_postfix(
+            answered=figures.succeeded,
+            failed=figures.failed,
+            throttled=figures.throttles,
+            tokens=figures.tokens,
+            refresh=False,
         )
+        self._bar.update(figures.done - self._bar.n)
+
+
+def _bar_class() -> Any:
     try:
         from tqdm import tqdm  # noqa: PLC0415  (an extra)
     except ImportError as error:
@@ -86,16 +137,8 @@ def listener(progress: object, total: int | None) -> tuple[Callable[[RunProgress
             "`progress=True` needs `pip install bestehorn-llmmanager[progress]`",
             invalid_parameter="progress",
         ) from error
-    bar = tqdm(total=total, unit="request", smoothing=0.1)
 
-    def show(figures: RunProgress) -> None:
-        bar.set_postfix(
-            failed=figures.failed, throttled=figures.throttles, tokens=figures.tokens, refresh=False
-        )
-        bar.update(figures.done - bar.n)
+    class Bar(tqdm):  # type: ignore[type-arg]  # generic for type checkers only
+        monitor_interval = 0  # else tqdm starts a thread that stays
 
-    return show, bar
-
-
-def _nothing(_: RunProgress) -> None:
-    return None
+    return Bar

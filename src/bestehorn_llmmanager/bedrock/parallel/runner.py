@@ -4,33 +4,37 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import logging
 import queue
+import sys
 import time
-from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
-    AuthenticationError,
-    RequestValidationError,
+    LLMManagerError,
+    RetryExhaustedError,
 )
 from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import (
     ParallelProcessingError,
     RequestIdCollisionError,
+    RequestValidationError,
 )
-from bestehorn_llmmanager.bedrock.parallel.worker import Order, Stopped
+from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
+from bestehorn_llmmanager.bedrock.retry.decisions import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future
 
     from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
-    from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
     from bestehorn_llmmanager.bedrock.parallel.journal import Journal
+    from bestehorn_llmmanager.bedrock.parallel.worker import Order
 
-logger = logging.getLogger(__name__)
-
-_HOPELESS = (RequestValidationError, AuthenticationError)
+# After any other error the same request would meet the same error a few seconds later.
+_PASSING = {Decision.REST.value, Decision.AGAIN.value, Decision.GENERATE_AGAIN.value}
 _WAITING_PER_PLACE = 16
+_SHORTEST_TRY_SECONDS = 1.0
 _SECONDS_BETWEEN_LOOKS = 0.5  # so that Ctrl-C is noticed on every platform
 
 
@@ -44,32 +48,59 @@ class Finished(NamedTuple):
 
 
 class Retries(NamedTuple):
-    """How often a failed request is tried again, and after how many seconds."""
+    """How often a failed request is tried again, and after how many seconds.
+
+    Attributes:
+        most: Further tries of a request that does not say otherwise.
+        pause: From the number of a further try, 1 for the first, to the seconds before it.
+    """
 
     most: int
     pause: Callable[[int], float]
 
 
-class _Flight(NamedTuple):
+@dataclass(slots=True, eq=False)
+class _Flight:
+    """A request that was taken and has no result yet.
+
+    Attributes:
+        key: What the journal knows it by.
+        tries: This one included.
+        future: Its outcome; None while it waits for another try.
+        has_landed: Whether the outcome is there, and in the journal.
+        trouble: Why it is not in the journal.
+    """
+
     order: Order
     key: str | None
     tries: int = 1
+    future: Future[BedrockResponse] | None = None
+    has_landed: bool = False
+    trouble: Exception | None = None
+
+    @property
+    def request(self) -> BedrockConverseRequest:
+        return self.order.request
 
 
 class Runner:
     """One run over many requests. For one thread; used once.
 
+    An answer is in the journal as soon as it is there, whoever waits for it.
+
     Args:
         submit: Starts an order; its future ends with the response.
+        halt: Lets orders that wait, or come to wait, end without a result.
         order_for: Makes an order of a request.
         window: Orders under way at once, those that wait for a thread included.
         retries: What to do with failures.
-        journal: Where results are kept and looked up, None for nowhere.
+        journal: Where answers are kept and looked up, None for nowhere.
     """
 
     def __init__(
         self,
         submit: Callable[[Order], Future[BedrockResponse]],
+        halt: Callable[[], object],
         order_for: Callable[[BedrockConverseRequest], Order],
         *,
         window: int,
@@ -77,145 +108,229 @@ class Runner:
         journal: Journal | None = None,
     ) -> None:
         self._submit = submit
+        self._halt = halt
         self._order_for = order_for
         self._window = window
         self._retries = retries
         self._journal = journal
-        self._landed: queue.SimpleQueue[Future[BedrockResponse]] = queue.SimpleQueue()
-        self._flights: dict[Future[BedrockResponse], _Flight] = {}
-        self._ids: set[str] = set()
+        self._landed: queue.SimpleQueue[_Flight] = queue.SimpleQueue()
+        self._flights: dict[object, _Flight] = {}
         self._later: list[tuple[float, int, _Flight]] = []
         self._numbers = itertools.count()
+        self._takes_more = True
+        self._stopped = False
+        self._problem: Exception | None = None
 
     def results(self, requests: Iterable[BedrockConverseRequest]) -> Iterator[Finished]:
-        """Results in the order in which they finish.
+        """Results in the order in which they finish; `given` is to be called with each.
 
         Raises:
-            RequestIdCollisionError: Two requests in flight have one id.
-            ParallelProcessingError: The journal cannot be written, after the results of what was
-                under way.
+            Exception: What `requests` raised, after the results of all that it gave before.
+            RequestIdCollisionError: Two requests under way have one id; likewise.
+            RequestValidationError: The one of `parallel_exceptions`: what came is no request;
+                likewise.
+            ParallelProcessingError: The journal cannot be written, or the executor takes no more;
+                after the results of what was under way.
         """
         source = iter(requests)
-        is_more = True
-        while True:
-            while is_more and self._has_room():
-                request = next(source, None)
-                if request is None:
-                    is_more = False
-                else:
-                    key = self._journal.key_of(request) if self._journal else None
-                    if self._journal and key is not None and key in self._journal:
-                        yield Finished(request, self._journal.response(key), None, True)
-                    else:
-                        self._check_id(request)
-                        self._start(_Flight(self._order_for(request), key))
+        while self._takes_more or self._flights:
+            if self._takes_more and self._has_room():
+                resumed = self._take_from(source)
+                if resumed is not None:
+                    yield resumed
             self._start_what_is_due()
-            if not self._flights and not self._later:
+            for flight in self._landings():
+                finished = self._result(flight)
+                if finished is not None:
+                    yield finished
+        if self._problem is not None:
+            raise self._problem
+
+    def given(self, finished: Finished) -> None:
+        """Forget a request, now that its result is where it belongs."""
+        if not finished.is_resumed:
+            self._flights.pop(finished.request.request_id, None)
+
+    def stop(self, problem: Exception | None = None) -> None:
+        """Start nothing more: `results` ends with what is under way, and raises `problem`."""
+        self._takes_more, self._stopped = False, True
+        self._problem = self._problem or problem
+        self._halt()
+        self._later.clear()
+        for name, flight in list(self._flights.items()):
+            if flight.future is None:
+                del self._flights[name]
+            else:
+                flight.future.cancel()
+
+    def drain(self) -> Iterator[Finished]:
+        """Stop; then the results of what was under way and has not been `given`."""
+        self.stop()
+        while self._flights:
+            for name, flight in list(self._flights.items()):
+                finished = self._result(flight) if flight.has_landed else None
+                if finished is not None:
+                    yield finished
+                if flight.has_landed:
+                    self._flights.pop(name, None)
+            if sys.is_finalizing():  # nothing lands any more
                 return
-            landed = self._next_landing()
-            if landed is not None:
-                finished, key = landed
-                problem = self._keep(finished, key)
-                yield finished
-                if problem:
-                    raise problem
+            if self._flights:
+                self._next_landing(_SECONDS_BETWEEN_LOOKS)
 
     def _has_room(self) -> bool:
         """Whether to take another request; those that wait for another try hold few others up."""
-        return (
-            len(self._flights) < self._window
-            and len(self._later) < self._window * _WAITING_PER_PLACE
-        )
+        waiting = len(self._later)
+        under_way = len(self._flights) - waiting
+        return under_way < self._window and waiting < self._window * _WAITING_PER_PLACE
 
-    def drain(self) -> Iterator[Finished]:
-        """What is still under way, after a stop; nothing new is started."""
-        for future in self._flights:
-            future.cancel()
-        self._later.clear()
-        while self._flights:
-            future = self._landed.get()
-            flight = self._flights.pop(future)
-            finished = _outcome(flight.order.request, future)
-            if finished is not None:
-                self._keep(finished, flight.key)
-                yield finished
+    # Taking off
 
-    def _check_id(self, request: BedrockConverseRequest) -> None:
-        name = str(request.request_id)
-        if name in self._ids:
-            others = [f.order.request for f in self._flights.values()]
-            same = [each for each in others if each.request_id == name]
-            raise RequestIdCollisionError({name: [*same, request]})
-        self._ids.add(name)
+    def _take_from(self, source: Iterator[BedrockConverseRequest]) -> Finished | None:
+        """Start the next request; gives its result if the journal has that already."""
+        key = None
+        try:
+            request = next(source)
+            self._check(request)
+            if self._journal is not None:
+                key = self._journal.key_of(request)
+                answer = self._journal.find(key)
+                if answer is not None:
+                    return Finished(request, answer, None, is_resumed=True)
+        except StopIteration:
+            self._takes_more = False
+        except Exception as error:  # noqa: BLE001  (raised when all that came before is done)
+            self._takes_more, self._problem = False, self._problem or error
+        else:
+            flight = self._flights[request.request_id] = _Flight(self._order_for(request), key)
+            self._start(flight)
+        return None
+
+    def _check(self, request: object) -> None:
+        if not isinstance(request, BedrockConverseRequest):
+            raise RequestValidationError(
+                "`requests` must give `BedrockConverseRequest`, but gave something of type "
+                f"{type(request).__name__}"
+            )
+        try:
+            other = self._flights.get(request.request_id)
+        except TypeError as error:
+            raise RequestValidationError(
+                f"`request_id` must be a string, but is of type {type(request.request_id).__name__}"
+            ) from error
+        if other is not None:
+            raise RequestIdCollisionError({str(request.request_id): [other.request, request]})
 
     def _start(self, flight: _Flight) -> None:
-        future = self._submit(flight.order)
-        self._flights[future] = flight
-        future.add_done_callback(self._landed.put)
+        flight.has_landed = False
+        try:
+            future = self._submit(flight.order)
+        except Exception as error:  # noqa: BLE001  (of somebody else's executor)
+            problem = ParallelProcessingError(
+                f"The executor takes no more requests: {type(error).__name__}"
+            )
+            problem.__cause__ = error
+            self.stop(problem)
+        else:
+            future.add_done_callback(lambda future: self._land(flight, future))
+            flight.future = future
 
     def _start_what_is_due(self) -> None:
         while self._later and self._later[0][0] <= time.monotonic():
             self._start(heapq.heappop(self._later)[2])
 
-    def _next_landing(self) -> tuple[Finished, str | None] | None:
-        """The next result and its key; None if a failed request is to be tried again, or nothing came yet."""
-        wait = _SECONDS_BETWEEN_LOOKS
-        if self._later:
-            wait = min(wait, max(self._later[0][0] - time.monotonic(), 0.0))
+    # Landing
+
+    def _land(self, flight: _Flight, future: Future[BedrockResponse]) -> None:
+        """Keep the answer; in whatever thread has it."""
         try:
-            future = self._landed.get(timeout=wait)
+            if self._journal is not None and flight.key is not None and not _error_of(future):
+                self._journal.append(flight.key, flight.request.request_id, future.result())
+        except Exception as error:  # noqa: BLE001  (the run must hear of the landing, and of this)
+            flight.trouble = error
+        flight.has_landed = True
+        self._landed.put(flight)
+
+    def _landings(self) -> Iterator[_Flight]:
+        """All that has landed; waits for the first where there is nothing else to do."""
+        wait = _SECONDS_BETWEEN_LOOKS
+        if not self._flights or (self._takes_more and self._has_room()):
+            wait = 0.0
+        elif self._later:
+            wait = min(wait, max(self._later[0][0] - time.monotonic(), 0.0))
+        flight = self._next_landing(wait)
+        while flight is not None:
+            yield flight
+            flight = self._next_landing(0.0)
+
+    def _next_landing(self, wait: float) -> _Flight | None:
+        try:
+            return self._landed.get(wait > 0, wait)
         except queue.Empty:
             return None
-        flight = self._flights.pop(future)
-        finished = _outcome(flight.order.request, future)
-        if finished is not None and finished.error is not None:
-            flight.order.request.record_failure(finished.error)
-            if self._is_worth_another_try(flight, finished.error):
-                due = time.monotonic() + self._retries.pause(flight.tries)
-                again = flight._replace(tries=flight.tries + 1)
-                heapq.heappush(self._later, (due, next(self._numbers), again))
-                return None
-        self._ids.discard(str(flight.order.request.request_id))
-        return None if finished is None else (finished, flight.key)
 
-    def _is_worth_another_try(self, flight: _Flight, error: Exception) -> bool:
-        own = flight.order.request.max_retries
+    def _result(self, flight: _Flight) -> Finished | None:
+        """The result of what has landed; None if it is tried again, or ended without one."""
+        if flight.trouble is not None:
+            self.stop(flight.trouble)
+        assert flight.future is not None
+        error = _error_of(flight.future)
+        if error is None:
+            return Finished(flight.request, flight.future.result(), None)
+        is_outcome = isinstance(error, Exception) and not isinstance(error, CancelledError)
+        if self._stopped and (not is_outcome or _may_pass(error)):
+            self._flights.pop(flight.request.request_id, None)
+            return None
+        if not is_outcome:
+            error = ParallelProcessingError(f"The executor gave it up: {type(error).__name__}")
+        assert isinstance(error, Exception)
+        _record(flight.request, error)
+        if self._is_tried_again(flight, error):
+            return None
+        return Finished(flight.request, None, error)
+
+    def _is_tried_again(self, flight: _Flight, error: Exception) -> bool:
+        """Line a failed request up for another try, if it may have one."""
+        own = flight.request.max_retries
         most = self._retries.most if own is None else own
-        return flight.tries <= most and not isinstance(error, _HOPELESS)
-
-    def _keep(self, finished: Finished, key: str | None) -> ParallelProcessingError | None:
-        """Write an answer down; gives the error if that cannot be done."""
-        if self._journal and key is not None and finished.response:
-            try:
-                self._journal.append(key, str(finished.request.request_id), finished.response)
-            except ParallelProcessingError as error:
-                return error
-        return None
-
-
-def _outcome(request: BedrockConverseRequest, future: Future[BedrockResponse]) -> Finished | None:
-    """The result of a future; None if it was cancelled or stopped."""
-    try:
-        return Finished(request, future.result(), None)
-    except (CancelledError, Stopped):
-        return None
-    except Exception as error:  # noqa: BLE001  (an entry of the result, whatever it is)
-        return Finished(request, None, error)
+        if self._stopped or flight.tries > most or not _may_pass(error):
+            return False
+        pause = self._retries.pause(flight.tries)
+        left = flight.order.timeout - _seconds_spent(error) - pause
+        if left < _SHORTEST_TRY_SECONDS:
+            return False
+        flight.order = flight.order._replace(timeout=left)
+        flight.tries += 1
+        flight.future = None
+        heapq.heappush(self._later, (time.monotonic() + pause, next(self._numbers), flight))
+        return True
 
 
-class Threads:
-    """Threads of a run's own, or a borrowed executor.
+def _error_of(future: Future[BedrockResponse]) -> BaseException | None:
+    return CancelledError() if future.cancelled() else future.exception()
 
-    Args:
-        executor: Borrowed, or None.
-        most: Threads at once.
-    """
 
-    def __init__(self, executor: Executor | None, most: int) -> None:
-        self._own = None if executor else ThreadPoolExecutor(most, "bestehorn-llmmanager")
-        self.executor: Executor = executor or self._own  # type: ignore[assignment]  # one of them
+def _may_pass(error: BaseException) -> bool:
+    """Whether the same request may be answered a little later: some target only had a bad moment."""
+    if not isinstance(error, RetryExhaustedError) or error.out_of_time:
+        return False
+    last = {(entry.model, entry.region): entry.decision for entry in error.attempt_log}
+    return not _PASSING.isdisjoint(last.values())
 
-    def close(self) -> None:
-        """End the threads, if they are our own, once their calls have ended."""
-        if self._own is not None:
-            self._own.shutdown(wait=True, cancel_futures=True)
+
+def _seconds_spent(error: Exception) -> float:
+    """From the first sending to the end of the last."""
+    log = error.attempt_log if isinstance(error, LLMManagerError) else ()
+    if not log:
+        return 0.0
+    return (log[-1].started_at - log[0].started_at).total_seconds() + log[-1].duration_ms / 1000
+
+
+def _record(request: BedrockConverseRequest, error: Exception) -> None:
+    model = region = None
+    if isinstance(error, LLMManagerError):
+        # The record outlives the run; a traceback would keep its frames, and the prompt, alive.
+        error.__traceback__ = None
+        if error.attempts:
+            model, region = error.attempts[-1].model_id, error.attempts[-1].region
+    request.record_failure(error, model, region)

@@ -1,18 +1,18 @@
-"""Answers one request, in this process or in one that got everything by pickle."""
+"""Answers one request of a run with what its calls share."""
 
 from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bestehorn_llmmanager.bedrock.parallel.pacing import PacedHealth, Pacer
+from bestehorn_llmmanager.bedrock.parallel.pacing import PacedHealth, Stopped
 from bestehorn_llmmanager.bedrock.retry.plan import Deadline
 from bestehorn_llmmanager.llm_manager import Lane
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
     from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     )
     from bestehorn_llmmanager.bedrock.models.model_specific_structures import ModelSpecificConfig
     from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
+    from bestehorn_llmmanager.bedrock.parallel.pacing import Pacer, Slot
+    from bestehorn_llmmanager.bedrock.retry.targets import Target
     from bestehorn_llmmanager.llm_manager import LLMManager
+
+__all__ = ["Order", "Stopped", "Worker"]
 
 
 class Order(NamedTuple):
@@ -33,53 +37,28 @@ class Order(NamedTuple):
     model_specific_config: ModelSpecificConfig | None
 
 
-class Stopped(BaseException):
-    """The run was stopped while a request waited; it has neither an answer nor an error."""
-
-
-@dataclass(frozen=True)
 class Worker:
-    """A manager with what the calls of a run share. Safe to share between threads.
+    """A manager that answers the requests of one run, until it is stopped.
 
-    Attributes:
+    Safe to share between threads.
+
+    Args:
         manager: Resolves and sends.
-        most: Calls at once per target.
-        tokens_per_minute: Quota per target, None if unknown.
+        health: How the targets do, and their pacer; may be shared by several runs.
     """
 
-    manager: LLMManager
-    most: int
-    tokens_per_minute: Mapping[str, int] | int | None = None
-    pacer: Pacer = field(init=False)
-    stopping: threading.Event = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._start()
-
-    def _start(self) -> None:
-        pacer = Pacer(self.most, self.tokens_per_minute)
-        stopping = threading.Event()
-        equipment = replace(
-            self.manager._equipment,  # noqa: SLF001  (this library's own)
-            health=PacedHealth(pacer),
-            gate=pacer,
+    def __init__(self, manager: LLMManager, health: PacedHealth) -> None:
+        self.manager = manager
+        self.pacer = health.pacer
+        self._stopping = threading.Event()
+        self._at_stop: list[Callable[[], object]] = []
+        self._equipment = replace(
+            manager._equipment,  # noqa: SLF001  (this library's own)
+            health=health,
+            gate=_Gate(self.pacer, self._stopping),
             sleep=self._sleep,
             waits_out_throttling=True,
         )
-        for name, value in (
-            ("pacer", pacer),
-            ("stopping", stopping),
-            ("_equipment", equipment),
-        ):
-            object.__setattr__(self, name, value)
-
-    def __getstate__(self) -> tuple[object, ...]:
-        return self.manager, self.most, self.tokens_per_minute
-
-    def __setstate__(self, state: tuple[object, ...]) -> None:
-        for name, value in zip(("manager", "most", "tokens_per_minute"), state, strict=True):
-            object.__setattr__(self, name, value)
-        self._start()
 
     def answer(self, order: Order) -> BedrockResponse:
         """Answer one request.
@@ -88,7 +67,7 @@ class Worker:
             Exception: As `LLMManager.converse`.
             Stopped: The run was stopped before there was an answer.
         """
-        if self.stopping.is_set():
+        if self._stopping.is_set():
             raise Stopped
         arguments = order.request.to_converse_args()
         if order.model_specific_config is not None:
@@ -97,44 +76,31 @@ class Worker:
             arguments,
             order.validation,
             deadline=Deadline(time.monotonic() + order.timeout, is_hard=True),
-            lane=Lane(self._equipment, order.columns),  # type: ignore[attr-defined]  # made in `_start`
+            lane=Lane(self._equipment, order.columns),
         )
+
+    def at_stop(self, action: Callable[[], object]) -> None:
+        """Have `action` called by `stop`."""
+        self._at_stop.append(action)
 
     def stop(self) -> None:
         """Let nothing more be sent; what is under way ends by itself."""
-        self.stopping.set()
-        self.pacer.stop()
+        self._stopping.set()
+        self.pacer.wake()
+        for action in self._at_stop:
+            action()
 
     def _sleep(self, seconds: float) -> None:
-        if self.stopping.wait(seconds):
+        if self._stopping.wait(seconds):
             raise Stopped
 
 
-class Parcel(NamedTuple):
-    """A worker for another process, which unpacks it once.
+class _Gate:
+    """The pacer, for one run."""
 
-    Attributes:
-        key: Tells parcels apart.
-        content: The pickled worker.
-    """
+    def __init__(self, pacer: Pacer, stopping: threading.Event) -> None:
+        self._pacer = pacer
+        self._stopping = stopping
 
-    key: str
-    content: bytes
-
-
-_unpacked: dict[str, Worker] = {}
-_unpacking = threading.Lock()
-
-
-def answer_elsewhere(parcel: Parcel, order: Order) -> BedrockResponse:
-    """Answer one request in a process that may never have seen the manager."""
-    import pickle  # noqa: PLC0415  (only where something travels)
-
-    worker = _unpacked.get(parcel.key)
-    if worker is None:
-        with _unpacking:
-            worker = _unpacked.get(parcel.key)
-            if worker is None:
-                # Our own bytes, which the executor brought as it brought this function.
-                worker = _unpacked[parcel.key] = pickle.loads(parcel.content)  # noqa: S301
-    return worker.answer(order)
+    def enter(self, target: Target, request: Mapping[str, Any], until: float | None) -> Slot | None:
+        return self._pacer.enter(target, request, until, self._stopping)

@@ -135,64 +135,66 @@ _FEATURES = {
     "video": "video_processing",
     "audio": "audio_processing",
     "tool": "tool_use",
-    "prompt caching": "prompt_caching",
-    "cachepoint": "prompt_caching",
 }
 
 # Sentences of the service, as users report them in public issue threads; in lower case and with
 # plain apostrophes when they are looked at. Whatever leaves something out of a request has to
-# match from the beginning, because the service may quote the prompt.
+# match from the beginning, because the service may quote the prompt. Compiled on first need: a
+# process may never see an error.
 _BY_MODEL = "the model returned the following errors: "
-_QUOTES_VALUES = re.compile(r"\d+ validation errors? detected")  # aws-samples/bedrock-chat#609
-_PROFILE_NEEDED = re.compile(
+_QUOTES_VALUES = r"\d+ validation errors? detected"  # NousResearch/hermes-agent#55429
+_PROFILE_NEEDED = (
     # anthropics/claude-code#1466
     r"on-demand throughput isn't supported"
     r"|retry your request with the id or arn of an inference profile"
     r"|inference profile that contains this model"
 )
-_NO_FEATURE = re.compile(
+_NO_FEATURE = (
     # anomalyco/models.dev#6821, anomalyco/opencode#49443, langchain-ai/langchain-aws#447: "This
     # model doesn't support documents.", "… the image field for user messages. Remove image and
     # try again.", "… tool use"
     r"(?:(?:this|the) model (?:doesn't|does not) support (?:the )?"
-    r"(?:(image|document|video|audio)(?:s| inputs?| processing)?|(tool)(?:s|config| use)"
-    r"|(prompt caching|cachepoint))"
+    r"(?:(image|document|video|audio)(?:s| inputs?| processing)?|(tool)(?:s|config| use))"
     r"(?: fields?| content| content blocks?)?(?: (?:for|in) user messages)?"
     # as 0.9.0 expected it
-    r"|(?:(image|document|video) processing|(tool) use|(prompt caching)) (?:is )?not supported"
+    r"|(?:(image|document|video) processing|(tool) use) (?:is )?not supported"
     r"(?: (?:by|for) (?:this|the) model)?)"
     r"(?:[.!](?:\s|$)|$)"
 )
-_NOT_SUPPORTED = re.compile(
+_NOT_SUPPORTED = (
     # strands-agents/harness-sdk#1241, #393, earendil-works/pi#3739: "… the
     # toolConfig.toolChoice.any field. Remove …", "… tool use in streaming mode."
     r"(?:this|the) model (?:doesn't|does not) support (?:the )?([\w.]{1,64})"
 )
 _LONGEST_SUBJECT = 80
-_NO_PARAMETER = re.compile(
+_NO_PARAMETER = (
     r"(?:this|the) model (?:doesn't|does not) support (?:the )?`?([\w-]{1,64})`?"
     r"(?: field| parameter)?(?:[.!](?:\s|$)|$)"
 )
-_UNKNOWN_PARAMETER = re.compile(
+_UNKNOWN_PARAMETER = (
     r"unsupported parameter|invalid field|unknown parameter|parameter not supported"
     r"|unrecognized field|invalid request field|does not support parameter"
     r"|parameter is not valid for this model"
 )
-_QUOTED = re.compile(r"""['"`\[]([\w-]{1,64})['"`\]]""")
-_WORDS = re.compile(r"[\w-]+")
+_QUOTED = r"""['"`\[]([\w-]{1,64})['"`\]]"""
+_WORDS = r"[\w-]+"
 # BerriAI/litellm#7416, zed-industries/zed#31815: "Malformed input request: #: extraneous key
 # [chat_id] is not permitted", "…: #/toolConfig/tools/1/…: extraneous key [definitions] is …"
 _EXTRANEOUS = "extraneous key ["
 _EXTRA_INPUTS = ": extra inputs are not permitted"  # BerriAI/litellm#15880: "tools.20.custom.…"
-_CACHE_POINT = re.compile(
-    # anomalyco/opencode#17300, zeroclaw-labs/zeroclaw#7315 (as AccessDeniedException, too),
-    # 0xPlaygrounds/rig#1673, BerriAI/litellm#15880, Portkey-AI/gateway#1762
-    r"there is nothing available to cache|did not allow prompt caching"
-    r"|extraneous key \[cachepoint\]|cache point cannot be inserted"
+_NO_CACHE_POINTS = (
+    # zeroclaw-labs/zeroclaw#7315 (as AccessDeniedException, too)
+    r"did not allow prompt caching|extraneous key \[cachepoint\]"
+    r"|^(?:this|the) model (?:doesn't|does not) support (?:prompt caching|the cachepoint field)"
+)
+_NOT_THIS_CACHE_POINT = (
+    # anomalyco/opencode#17300, 0xPlaygrounds/rig#1673, BerriAI/litellm#15880,
+    # Portkey-AI/gateway#1762
+    r"there is nothing available to cache|cache point cannot be inserted"
     r"|cache_control(?:\.\w{1,20}){0,3}: extra inputs|cache_control block must not come after"
 )
 _PREFILL = "does not support assistant message prefill"  # NousResearch/hermes-agent#101401
-_ABOUT_THE_MODEL = re.compile(
+_ABOUT_THE_MODEL = (
     # aws-samples/bedrock-chat#95, daisuke-awaji/moca#254, RooCodeInc/Roo-Code#248,
     # aws-samples/bedrock-access-gateway#41, #191, DayuanJiang/next-ai-draw-io#861,
     # aws-samples/amazon-bedrock-client-for-mac#112
@@ -201,7 +203,7 @@ _ABOUT_THE_MODEL = re.compile(
     r"|model identifier is invalid|cannot both be specified|is deprecated for this model"
     r"|is unsupported for streaming|guardrail[a-z ']{0,60}(?:model|support)"
 )
-_NOT_HERE = re.compile(
+_NOT_HERE = (
     # langgenius/dify#7488, aws-samples/bedrock-chat#471, awslabs/llmeter#35; a guardrail belongs to
     # one region: aws-samples/generative-ai-use-cases#1257, openclaw/openclaw#58588
     r"operation not allowed|is not authorized to invoke this api operation"
@@ -209,7 +211,7 @@ _NOT_HERE = re.compile(
     r"|guardrail identifier or version provided in the request does not exist"
     r"|guardrail identifier is invalid"
 )
-_EXPIRED = re.compile(r"\b(?:token|api key)\b[a-z ]{0,60}\bexpired\b")
+_EXPIRED = r"\b(?:token|api key)\b[a-z ]{0,60}\bexpired\b"
 _UNKNOWN_KEY = "make sure your api key is valid"  # ai4s-research/open-science#53: or in this region
 # A RuntimeError of botocore.credentials.
 _STILL_EXPIRED = "refreshed credentials are still expired"
@@ -331,48 +333,55 @@ def _about_credentials(code: str, response: Mapping[str, Any]) -> Decision:
 
 
 def _about_access(text: str) -> Verdict | None:
-    if _EXPIRED.search(text):
+    if re.search(_EXPIRED, text):
         return Verdict(Decision.RENEW_CREDENTIALS)
     if _UNKNOWN_KEY in text:
         return Verdict(Decision.NEXT_CREDENTIALS)
-    if _CACHE_POINT.search(text):
+    return _about_cache_points(text)
+
+
+def _about_cache_points(text: str) -> Verdict | None:
+    if re.search(_NO_CACHE_POINTS, text):
         return Verdict(Decision.WITHOUT_CACHE_POINTS, ("prompt_caching",))
+    if re.search(_NOT_THIS_CACHE_POINT, text):
+        return Verdict(Decision.WITHOUT_CACHE_POINTS)
     return None
 
 
 def _about_validation(text: str, additional_fields: Collection[str]) -> Verdict:
-    if _QUOTES_VALUES.match(text):
+    if re.match(_QUOTES_VALUES, text):
         of_the_model = "at 'modelid' failed" in text
         return Verdict(Decision.NEXT_MODEL if of_the_model else Decision.REFUSED)
     said = text.removeprefix(_BY_MODEL)
-    if _PROFILE_NEEDED.search(said):
+    if re.search(_PROFILE_NEEDED, said):
         return Verdict(Decision.NEXT_METHOD)
     if _PREFILL in said:
         return Verdict(Decision.WITHOUT_PREFILL)
-    if _CACHE_POINT.search(said):
-        return Verdict(Decision.WITHOUT_CACHE_POINTS, ("prompt_caching",))
-    feature = _NO_FEATURE.match(said)
+    about_cache_points = _about_cache_points(said)
+    if about_cache_points:
+        return about_cache_points
+    feature = re.match(_NO_FEATURE, said)
     if feature:
         name = next(filter(None, feature.groups()))
         return Verdict(Decision.WITHOUT_FEATURE, (_FEATURES[name],))
     refused = _refused_fields(said, additional_fields)
     if refused:
         return Verdict(Decision.WITHOUT_PARAMETER, refused)
-    if _NOT_HERE.search(said):
+    if re.search(_NOT_HERE, said):
         return Verdict(Decision.NEXT_TARGET)
     return _about_the_model(said, is_from_model=said != text)
 
 
 def _about_the_model(said: str, *, is_from_model: bool) -> Verdict:
-    unsupported = _NOT_SUPPORTED.match(said)
+    unsupported = re.match(_NOT_SUPPORTED, said)
     if unsupported:
         what = said[unsupported.start(1) :][:_LONGEST_SUBJECT].partition(". ")[0].rstrip(".")
         return Verdict(Decision.NEXT_MODEL, (f"{what} is not supported",))
-    about = _ABOUT_THE_MODEL.search(said)
+    about = re.search(_ABOUT_THE_MODEL, said)
     if about:
         return Verdict(Decision.NEXT_MODEL, (about[0],))
     differs = is_from_model or any(phrase in said for phrase in (_EXTRANEOUS, _EXTRA_INPUTS))
-    differs = differs or _UNKNOWN_PARAMETER.search(said) is not None
+    differs = differs or re.search(_UNKNOWN_PARAMETER, said) is not None
     return Verdict(Decision.NEXT_MODEL if differs else Decision.REFUSED)
 
 
@@ -383,7 +392,7 @@ def _refused_fields(said: str, fields: Collection[str]) -> tuple[str, ...]:
     if "invalid beta flag" in said:
         return _named(fields, {"anthropic_beta"})
     places = {*_extraneous_keys(said), *_extra_inputs(said)}
-    if unsupported := _NO_PARAMETER.match(said):
+    if unsupported := re.match(_NO_PARAMETER, said):
         places.add(unsupported[1])
     return _named(fields, places) if places else _unknown_parameters(said, fields)
 
@@ -404,13 +413,16 @@ def _extra_inputs(said: str) -> list[str]:
 
 
 def _unknown_parameters(said: str, fields: Collection[str]) -> tuple[str, ...]:
-    phrase = _UNKNOWN_PARAMETER.search(said)
+    phrase = re.search(_UNKNOWN_PARAMETER, said)
     if not phrase:
         return ()
-    quoted = _QUOTED.findall(said)
+    quoted = re.findall(_QUOTED, said)
     if quoted:
         return _named(fields, quoted)
-    words = [*_WORDS.findall(said, phrase.end()), *_WORDS.findall(said, 0, phrase.start())[::-1]]
+    words = [
+        *re.findall(_WORDS, said[phrase.end() :]),
+        *re.findall(_WORDS, said[: phrase.start()])[::-1],
+    ]
     first = next((word for word in words if _named(fields, {word})), None)
     if first is not None:
         return _named(fields, {first})

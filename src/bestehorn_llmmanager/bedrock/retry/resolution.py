@@ -145,6 +145,7 @@ class TargetResolver:
             ways=ways,
             takes_prefill=facts.capabilities.get("assistant_prefill") if facts else None,
             cache_min_tokens=facts.prompt_cache_min_tokens if facts else None,
+            max_output_tokens=facts.max_output_tokens if facts else None,
         )
 
     def _ways(

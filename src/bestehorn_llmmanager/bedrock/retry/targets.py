@@ -34,6 +34,7 @@ class Target:
         ways: How it is reached, in order of preference; at least one.
         takes_prefill: Whether it continues a given beginning of its answer; None if unknown.
         cache_min_tokens: Its shortest prefix that can be cached; None if unknown.
+        max_output_tokens: Its longest answer; None if unknown.
         key: `model_id` and `region`.
     """
 
@@ -43,6 +44,7 @@ class Target:
     ways: tuple[Way, ...]
     takes_prefill: bool | None = None
     cache_min_tokens: int | None = None
+    max_output_tokens: int | None = field(default=None, compare=False)
     key: tuple[str, str] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -26,9 +26,6 @@ class Continuation:
     Args:
         so_far: What the first stream has brought: nothing but text.
         may_repeat: Whether the model may begin anew.
-
-    Attributes:
-        has_repeated: Whether it did.
     """
 
     def __init__(self, so_far: AnswerAssembly, *, may_repeat: bool) -> None:
@@ -36,7 +33,6 @@ class Continuation:
         self._white_space = text[len(text.rstrip()) :]
         self._whole = text if may_repeat else ""
         self._held = ""
-        self.has_repeated = False
         self._is_joined = not text
         # The block that goes on; None where the next one is new.
         self._open = so_far.last_index if text and not so_far.is_last_ended else None
@@ -105,7 +101,6 @@ class Continuation:
     def _released(self) -> str:
         held, self._held, self._is_joined = self._held, "", True
         if self._whole and held.startswith(self._whole):
-            self.has_repeated = True
             return held[len(self._whole) :]
         for position, (expected, got) in enumerate(zip(self._white_space, held, strict=False)):
             if expected != got:

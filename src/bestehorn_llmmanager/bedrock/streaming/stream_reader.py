@@ -106,18 +106,3 @@ class StreamReader:
             raise TimeoutError
         if self._bounded is not None and (self._patience is None or left < self._patience):
             self._bounded.settimeout(left)
-
-
-def without_frames(error: Exception) -> None:
-    """Take away the frames in which the error and its causes were raised.
-
-    They hold on to the prompt, and to the response that holds on to the error.
-    """
-    waiting: list[BaseException | None] = [error]
-    seen: set[int] = set()
-    while waiting:
-        each = waiting.pop()
-        if each is not None and id(each) not in seen:
-            seen.add(id(each))
-            each.__traceback__ = None
-            waiting += [each.__cause__, each.__context__]

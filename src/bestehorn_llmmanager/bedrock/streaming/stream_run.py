@@ -17,11 +17,7 @@ from bestehorn_llmmanager.bedrock.retry.decisions import Decision, Verdict
 from bestehorn_llmmanager.bedrock.streaming.assembly import AnswerAssembly
 from bestehorn_llmmanager.bedrock.streaming.continuation import Continuation, continued
 from bestehorn_llmmanager.bedrock.streaming.event_notes import note_event
-from bestehorn_llmmanager.bedrock.streaming.stream_reader import (
-    BrokenStreamError,
-    StreamReader,
-    without_frames,
-)
+from bestehorn_llmmanager.bedrock.streaming.stream_reader import BrokenStreamError, StreamReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -198,12 +194,8 @@ class StreamRun:
             decision = self._call.failed(attempt, error)
         else:  # A request that the model has begun to answer is not malformed.
             decision = self._call.decide(attempt, Verdict(Decision.GENERATE_AGAIN), error)
-        without_frames(error)
-        if decision is Decision.WITHOUT_PREFILL:
-            return  # not a failure of the target: it was worth a try
-        if decision is Decision.REFUSED:
-            error = self._call.failure()
-        self._response.add_mid_stream_exception(error, model=target.model, region=target.region)
+        if decision is not Decision.WITHOUT_PREFILL:  # which was worth a try
+            self._response.add_mid_stream_exception(error, model=target.model, region=target.region)
 
     def _aim(self, target: Target) -> None:
         """Decide how the next stream takes up what has come so far."""
@@ -239,8 +231,6 @@ class StreamRun:
     def _finished(self, attempt: Attempt, error: Exception | None) -> None:
         call, response = self._call, self._response
         prepared = call.answered(attempt)
-        if call.continues and self._continuation and not self._continuation.has_repeated:
-            call.took_prefill(attempt.target)
         if error is not None:
             call.warnings.append(
                 "The stream broke after the end of the answer; its metadata may be missing."

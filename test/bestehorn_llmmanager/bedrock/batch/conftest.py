@@ -44,7 +44,6 @@ def bedrock(_endpoint: LocalBedrock, s3_url: str, monkeypatch: pytest.MonkeyPatc
     _endpoint.reset()
     for name, value in _endpoint.environment().items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_url)
     return _endpoint
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import pickle
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,6 +39,7 @@ from bestehorn_llmmanager.bedrock.models.cache_structures import CacheConfig, Ca
 from bestehorn_llmmanager.bedrock.models.llm_manager_structures import RetryConfig
 from bestehorn_llmmanager.bedrock.retry.decisions import Decision
 from bestehorn_llmmanager.bedrock.retry.health import TargetHealth
+from bestehorn_llmmanager.bedrock.retry.plan import Deadline
 from bestehorn_llmmanager.bedrock.retry.targets import Target, Way
 from bestehorn_llmmanager.bedrock.tracking.access_method_tracker import AccessMethodTracker
 from bestehorn_llmmanager.bedrock.tracking.parameter_compatibility_tracker import (
@@ -81,6 +83,7 @@ def answer(code: str, message: str = "x", status: int = 400, **headers: str) -> 
 
 NO_TOOLS = "This model doesn't support tool use."
 NO_IMAGES = "This model doesn't support the image field for user messages."
+MISPLACED = "Cache point cannot be inserted after reasoning block."
 NO_CACHING = "You invoked an unsupported model or your request did not allow prompt caching."
 NO_TOP_K = "Malformed input request: #: extraneous key [top_k] is not permitted"
 NO_FOO = "foo: Extra inputs are not permitted"
@@ -127,14 +130,19 @@ class Office:
             **options,
         )
 
-    def call(self, targets: Sequence[Target], request: dict[str, Any] | None = None) -> Call:
+    def call(
+        self,
+        targets: Sequence[Target],
+        request: dict[str, Any] | None = None,
+        deadline: Deadline | None = None,
+    ) -> Call:
         preparation = Preparation(
             copy.deepcopy(REQUEST) if request is None else request,
             self.learned,
             parameters=ParameterBuilder(),
             cache_points=self.cache_points,
         )
-        return Call(self.equipment, preparation, targets)
+        return Call(self.equipment, preparation, targets, deadline=deadline)
 
 
 class Sending:
@@ -155,7 +163,8 @@ class Sending:
             self.sent.append((attempt.target, attempt.way.identifier, copy.deepcopy(request)))
             error = errors(len(self.sent) - 1)
             if error is None:
-                self.call.answered(attempt)
+                assert self.call.answered(attempt).request == request
+                assert self.call.attempt_of(attempt).success
                 return None
             self.decisions.append(self.call.failed(attempt, error))
         return self.call.failure()
@@ -181,7 +190,7 @@ makers: list[Callable[[], Exception]] = [
     *(
         (lambda message=message: invalid(message))
         for message in (
-            NO_TOOLS, NO_IMAGES, NO_CACHING, NO_TOP_K, NO_FOO, TOO_LONG, PROFILE_NEEDED, NO_PREFILL,
+            NO_TOOLS, NO_IMAGES, NO_CACHING, MISPLACED, NO_TOP_K, NO_FOO, TOO_LONG, PROFILE_NEEDED, NO_PREFILL,
             "This model doesn't support documents.", "invalid beta flag", SECRET,
             f"1 validation error detected: Value '{SECRET}' at 'messages' failed to satisfy",
             f"The model returned the following errors: {SECRET}",
@@ -349,6 +358,30 @@ def test_a_target_that_is_repeated_is_one_attempt_and_several_sendings() -> None
     ]
 
 
+def test_a_target_that_fails_rests_until_it_answers_again() -> None:
+    office = Office()
+    health = office.equipment.health
+    Sending(office.call([target("a"), target("b")])).run(
+        with_errors(answer("ThrottlingException", status=429))
+    )
+    assert health.rests_until(target("a")) > 0
+    assert health.rests_until(target("b")) == 0
+    second = Sending(office.call([target("a"), target("b")]))
+    second.run(with_errors())
+    assert [t.model for t, _, _ in second.sent] == ["b"]
+    Sending(office.call([target("a")])).run(with_errors())
+    assert not health
+
+
+def test_who_waits_throttling_out_does_so_until_the_deadline() -> None:
+    office = Office(retry=RetryConfig(max_retries=0), waits_out_throttling=True)
+    call = office.call([target("a")], deadline=Deadline(time.monotonic() + 3600, is_hard=True))
+    sending = Sending(call)
+    throttled = [answer("ThrottlingException", status=429) for _ in range(5)]
+    assert sending.run(with_errors(*throttled)) is None
+    assert len(sending.sent) == 6
+
+
 @pytest.mark.parametrize(
     ("message", "left"), [(NO_TOP_K, {"foo": SECRET}), (NO_FOO, {"top_k": SECRET})]
 )
@@ -454,6 +487,22 @@ def test_cache_points_are_left_out_on_the_same_target() -> None:
         **REQUEST,
         "messages": [{"role": "user", "content": content}],
     }
+    [warning] = sending.call.warnings
+    assert warning.startswith("Disabled prompt_caching: a in r1 does not have it")
+    # Remembered, and no reason to ask another model first
+    second = Sending(office.call([target("a", "r2"), target("b")]))
+    second.run(with_errors())
+    assert [(t.model, sent) for t, _, sent in second.sent] == [("a", sending.requests[1])]
+
+
+def test_a_cache_point_in_the_wrong_place_says_nothing_of_the_next_request() -> None:
+    office = Office()
+    first = Sending(office.call([target("a")]))
+    first.run(with_errors(invalid(MISPLACED)))
+    assert [request == REQUEST for request in first.requests] == [True, False]
+    second = Sending(office.call([target("a")]))
+    second.run(with_errors())
+    assert second.requests == [REQUEST]
 
 
 def test_without_a_cache_point_there_is_none_to_leave_out() -> None:

@@ -118,21 +118,22 @@ def test_who_runs_out_of_time_has_not_been_refused(
 
 
 def test_an_exhausted_call_says_what_was_tried_in_order() -> None:
-    outcomes = [DENIED, UNREACHABLE, THROTTLED, NEEDS_PROFILE, REJECTED]
+    outcomes = [DENIED, UNREACHABLE, THROTTLED, NEEDS_PROFILE, REJECTED, NEEDS_PROFILE]
     failure = failed(*outcomes)
     assert isinstance(failure, RetryExhaustedError)
     assert failure.message == (
-        "No target answered, 5 were tried. 1 of them need an inference profile that is not known."
+        "No target answered, 6 were tried. 2 of them need an inference profile that is not known."
         " m1 in r1: AccessDeniedException (You have no access.);"
         " m2 in r2: EndpointConnectionError;"
         " m3 in r3: ThrottlingException (Too many tokens.);"
         " m4 in r4: ValidationException;"
-        " m5 in r5: the answer was rejected"
+        " m5 in r5: the answer was rejected;"
+        " m6 in r6: ValidationException"
     )
-    assert failure.attempts_made == 5
+    assert failure.attempts_made == 6
     assert failure.last_errors == [error for _, error in outcomes]
-    assert failure.models_tried == ["m1", "m2", "m3", "m4", "m5"]
-    assert failure.regions_tried == ["r1", "r2", "r3", "r4", "r5"]
+    assert failure.models_tried == ["m1", "m2", "m3", "m4", "m5", "m6"]
+    assert failure.regions_tried == ["r1", "r2", "r3", "r4", "r5", "r6"]
 
 
 def test_a_refusal_names_the_words_of_the_service_once() -> None:
@@ -159,9 +160,24 @@ def test_an_authentication_error_names_the_code_and_the_region() -> None:
     assert "ExpiredTokenException" in failure.message
 
 
+@pytest.mark.parametrize("decision", Decision)
+def test_what_the_service_says_of_accounts_and_quotas_is_quoted(decision: Decision) -> None:
+    error = answer("SomeException", "Ask for a higher quota.")
+    # Another target, so that the call is exhausted whatever became of this one.
+    message = str(failed((decision, error), THROTTLED, out_of_time=True))
+    about_the_account = {
+        Decision.REST,
+        Decision.OUT_FOR_TODAY,
+        Decision.NEXT_TARGET,
+        Decision.NEXT_CREDENTIALS,
+    }
+    assert ("Ask for a higher quota." in message) is (decision in about_the_account)
+
+
+NOT_HERE = (Decision.NEXT_TARGET, answer("ValidationException", f"not here: {SECRET}"))
 ALL = [
     THROTTLED, TOO_LONG, NO_TOOLS, NO_FIELD, DENIED, UNKNOWN_TOKEN, NEEDS_PROFILE, UNREACHABLE,
-    REJECTED, WITHOUT_POINTS,
+    REJECTED, WITHOUT_POINTS, NOT_HERE,
 ]  # fmt: skip
 
 

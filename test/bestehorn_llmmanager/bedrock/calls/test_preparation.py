@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bestehorn_llmmanager.bedrock.builders.parameter_builder import ParameterBuilder
+from bestehorn_llmmanager.bedrock.builders.request_features import features_used
 from bestehorn_llmmanager.bedrock.cache.cache_point_manager import CachePointManager
 from bestehorn_llmmanager.bedrock.calls.learning import Learned
 from bestehorn_llmmanager.bedrock.calls.preparation import Preparation, Prepared
@@ -21,7 +22,7 @@ CLAUDE = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 IMAGE = {"image": {"format": "png", "source": {"bytes": b"png"}}}
 POINT = {"cachePoint": {"type": "default"}}
 TEXT = {"text": "What is this?"}
-LONG = {"text": "word " * 20_000}
+LONG = {"text": "word " * 1_200}
 TOOLS = {"tools": [{"toolSpec": {"name": "t", "inputSchema": {"json": {}}}}]}
 GUARDRAIL = {"guardrailIdentifier": "g", "guardrailVersion": "1"}
 ONE = Target("a", "r1", CLAUDE, (Way("direct", CLAUDE),), cache_min_tokens=1024)
@@ -100,23 +101,24 @@ def test_the_config_of_a_model_makes_its_additional_fields() -> None:
 
 
 @pytest.mark.parametrize(
-    ("feature", "blocks", "left"),
+    ("feature", "block", "last"),
     [
-        ("image_processing", [TEXT, IMAGE], [TEXT]),
-        ("prompt_caching", [TEXT, POINT], [TEXT]),
+        ("image_processing", IMAGE, {"b"}),
+        # A model that does not cache answers as well as any.
+        ("prompt_caching", POINT, set()),
     ],
 )
 def test_a_feature_that_a_model_lacks_is_left_out_for_it_alone(
-    feature: str, blocks: list[dict[str, Any]], left: list[dict[str, Any]]
+    feature: str, block: dict[str, Any], last: set[str]
 ) -> None:
     learned = Learned()
     learned.lacks_feature("b", feature)
-    prepared = preparation({"messages": user(*blocks)}, learned)
-    assert prepared.lacking() == {"b"}
+    prepared = preparation({"messages": user(TEXT, block)}, learned)
+    assert prepared.lacking() == last
     assert prepared.for_target(OTHER) == Prepared(
-        {"messages": user(*left)}, disabled_features=(feature,)
+        {"messages": user(TEXT)}, disabled_features=(feature,)
     )
-    assert prepared.for_target(ONE).request == {"messages": user(*blocks)}
+    assert prepared.for_target(ONE).request == {"messages": user(TEXT, block)}
 
 
 def test_several_features_and_parameters_go_together() -> None:
@@ -209,7 +211,9 @@ def test_a_target_that_refuses_cache_points_gets_none_not_even_the_callers(
     prepared = preparation(request, cache_points=cache_points)
     assert prepared.leave_out_cache_points(ONE)
     assert not prepared.leave_out_cache_points(ONE)
-    assert prepared.for_target(ONE) == Prepared({"messages": user(LONG, TEXT), "system": [LONG]})
+    assert prepared.for_target(ONE) == Prepared(
+        {"messages": user(LONG, TEXT), "system": [LONG]}, disabled_features=("prompt_caching",)
+    )
     assert prepared.for_target(ELSEWHERE).request["system"] == [LONG, POINT]
 
 
@@ -217,8 +221,18 @@ def test_points_that_were_taken_out_are_no_points() -> None:
     points = caching()
     points.refused(CLAUDE, "r1")
     prepared = preparation({"messages": user(LONG, POINT, TEXT)}, cache_points=points)
-    assert prepared.for_target(ONE) == Prepared({"messages": user(LONG, TEXT)})
+    assert prepared.for_target(ONE) == Prepared(
+        {"messages": user(LONG, TEXT)}, disabled_features=("prompt_caching",)
+    )
     assert prepared.for_target(ELSEWHERE).has_points
+
+
+def test_points_of_ours_that_are_refused_are_no_feature_of_the_request() -> None:
+    request = {"messages": user(LONG, TEXT)}
+    prepared = preparation(request, cache_points=caching())
+    assert prepared.for_target(ONE).has_points
+    prepared.leave_out_cache_points(ONE)
+    assert prepared.for_target(ONE) == Prepared(request)
 
 
 # --- laws ------------------------------------------------------------------------------------------------
@@ -274,7 +288,8 @@ def test_whatever_is_left_out_the_question_and_the_guardrail_stay_and_nothing_is
     wanted = before.get("additionalModelRequestFields", {})
     assert {*sent.fields, *sent.removed_parameters} == set(wanted)
     assert refused.isdisjoint(sent.fields)
-    assert set(sent.disabled_features) <= lacking
-    assert preparation(request, learned).lacking() == (
-        {CLAUDE} if set(sent.disabled_features) else frozenset()
-    )
+    assert set(sent.disabled_features) <= {*lacking, "prompt_caching"}
+    missed = set(sent.disabled_features) - {"prompt_caching"}
+    assert prepared.lacking() == ({CLAUDE} if missed else set())
+    if "prompt_caching" in sent.disabled_features:
+        assert "prompt_caching" not in features_used(sent.request)

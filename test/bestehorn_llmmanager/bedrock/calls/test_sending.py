@@ -98,11 +98,12 @@ def run(call: Call) -> list[Decision | str]:
     ends: list[Decision | str] = []
     while attempt := call.next():
         try:
-            call.converse(attempt)
+            answer = call.converse(attempt)
         except Exception as error:  # noqa: BLE001  (as a manager does)
             ends.append(call.failed(attempt, error))
             continue
         call.answered(attempt)
+        assert answer["output"]["message"]["role"] == "assistant"
         ends.append("answered")
         break
     return ends

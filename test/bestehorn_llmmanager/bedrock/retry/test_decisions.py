@@ -339,9 +339,19 @@ SENTENCES = [
     ),
     (
         "This model doesn't support prompt caching.",
-        Decision.WITHOUT_FEATURE,
+        Decision.WITHOUT_CACHE_POINTS,
         ("prompt_caching",),
     ),
+    (
+        (
+            "Malformed input request: #/messages/0/content/1: extraneous key [cachePoint] is not "
+            "permitted, please reformat your input and try again."
+        ),
+        Decision.WITHOUT_CACHE_POINTS,
+        ("prompt_caching",),
+    ),
+    # anomalyco/opencode#17300; of this and the next three the model may take others
+    ("There is nothing available to cache.", Decision.WITHOUT_CACHE_POINTS, ()),
     (NO_CACHING, Decision.WITHOUT_CACHE_POINTS, ("prompt_caching",)),
     # 0xPlaygrounds/rig#1673
     (
@@ -350,13 +360,13 @@ SENTENCES = [
             "point and try again."
         ),
         Decision.WITHOUT_CACHE_POINTS,
-        ("prompt_caching",),
+        (),
     ),
     # BerriAI/litellm#15880
     (
         "tools.20.custom.cache_control.ephemeral.ttl: Extra inputs are not permitted",
         Decision.WITHOUT_CACHE_POINTS,
-        ("prompt_caching",),
+        (),
     ),
     # Portkey-AI/gateway#1762
     (
@@ -366,7 +376,7 @@ SENTENCES = [
             "following order: `tools`, `system`, `messages`."
         ),
         Decision.WITHOUT_CACHE_POINTS,
-        ("prompt_caching",),
+        (),
     ),
     # NousResearch/hermes-agent#101401
     (

@@ -13,14 +13,16 @@ import pytest
 
 from bestehorn_llmmanager.bedrock.exceptions import StreamingError
 from bestehorn_llmmanager.bedrock.models.llm_manager_structures import Boto3Config, RetryConfig
+from bestehorn_llmmanager.bedrock.models.streaming_response import StreamingResponse
+from bestehorn_llmmanager.bedrock.retry.plan import Deadline
 from bestehorn_llmmanager.bedrock.streaming.stream_reader import StreamReader
+from bestehorn_llmmanager.bedrock.streaming.stream_run import StreamRun
 from bestehorn_llmmanager.testing import Fault, LocalBedrock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bestehorn_llmmanager import LLMManager
-    from bestehorn_llmmanager.bedrock.models.streaming_response import StreamingResponse
 
     NewManager = Callable[..., LLMManager]
 
@@ -210,7 +212,7 @@ def test_what_is_closed_while_it_is_opened_is_not_read(raw: Any, new_manager: Ne
         asked.set()
         closed.wait(10)
 
-    raw.answer(START, text("he"), waits=True, before=answer_late)
+    raw.answer(waits=True, before=answer_late)
     response = new_manager(max_retries=3).converse_stream(PROMPT)
     rest: list[list[str]] = []
     reader = threading.Thread(target=lambda: rest.append(list(response)))
@@ -357,11 +359,13 @@ def test_a_stream_may_be_idle_for_longer_than_a_usual_answer_may_take(
         assert "".join(response) == expected
 
 
-@pytest.mark.parametrize("what", ["stalls", "drips"])
+@pytest.mark.parametrize("what", ["is silent", "stalls", "drips"])
 def test_the_time_for_the_whole_answer_is_hard(
     raw: Any, new_manager: NewManager, what: str
 ) -> None:
-    if what == "stalls":
+    if what == "is silent":
+        raw.answer(waits=True)
+    elif what == "stalls":
         raw.answer(START, text("."), waits=True)
     else:
         raw.answer_forever(text("."), every=0.01)
@@ -370,7 +374,7 @@ def test_the_time_for_the_whole_answer_is_hard(
     pieces = list(response)
     assert 1.3 <= time.monotonic() - started < 2
     assert raw.is_left()
-    assert set(pieces) == {"."}
+    assert set(pieces) == (set() if what == "is silent" else {"."})
     assert (response.success, response.get_full_content()) == (False, "".join(pieces))
     (error,) = response.stream_errors
     assert isinstance(error, StreamingError)
@@ -387,6 +391,18 @@ def test_a_slow_reader_uses_up_the_time_as_well(raw: Any, new_manager: NewManage
     (error,) = response.stream_errors
     assert isinstance(error, StreamingError)
     assert not response.success
+
+
+def test_the_usual_time_ends_no_stream_that_has_begun(raw: Any, new_manager: NewManager) -> None:
+    raw.answer(START, text("he"), text("y"), STOP, END)
+    deadline = Deadline(time.monotonic() + 0.5, is_hard=False)
+    call = new_manager()._call({"messages": PROMPT}, deadline)
+    response = StreamingResponse(success=True)
+    StreamRun(response, call, call.preparation.request).attach()
+    assert next(response) == "he"
+    time.sleep(max(0.0, deadline.at - time.monotonic()))
+    assert list(response) == ["y"]
+    assert response.success
 
 
 def test_a_bounded_connection_gets_its_usual_timeout_back(bedrock: LocalBedrock) -> None:

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.loaders import create_loader
 
 from bestehorn_llmmanager.bedrock.exceptions import (
     AuthenticationError,
@@ -47,6 +48,14 @@ PROFILE_NEEDED = (
 )
 
 
+def needs(member: str) -> pytest.MarkDecorator:
+    """Skips where the installed botocore, which may be an old one, has no such member."""
+    model = create_loader().load_service_model("bedrock-runtime", "service-2")
+    return pytest.mark.skipif(
+        f'"{member}"' not in json.dumps(model), reason=f"this botocore has no `{member}`"
+    )
+
+
 def delta(content: dict[str, Any], index: int = 0) -> dict[str, Any]:
     return {"contentBlockDelta": {"contentBlockIndex": index, "delta": content}}
 
@@ -76,6 +85,7 @@ def content_of(response: StreamingResponse) -> list[Any] | None:
 # --- what a stream brings -------------------------------------------------------------------------
 
 
+@needs("cacheDetails")
 def test_a_response_has_what_the_stream_brought(
     bedrock: LocalBedrock, new_manager: NewManager
 ) -> None:
@@ -156,6 +166,7 @@ def test_a_listener_gets_every_event_before_its_text_is_given(
     assert order == [START, text("he"), "he", text("y"), "y", STOP, END]
 
 
+@needs("reasoningContent")
 def test_reasoning_is_no_content(bedrock: LocalBedrock, new_manager: NewManager) -> None:
     bedrock.reply_with(
         [
@@ -202,6 +213,7 @@ def test_a_tool_call_is_put_together(bedrock: LocalBedrock, new_manager: NewMana
     ]
 
 
+@needs("CitationsDelta")
 def test_citations_belong_to_their_text(bedrock: LocalBedrock, new_manager: NewManager) -> None:
     citation = {"title": "Clock", "sourceContent": [{"text": "IV"}]}
     bedrock.reply_with([START, text("Four."), delta({"citation": citation}), STOP, END])
@@ -213,6 +225,7 @@ def test_citations_belong_to_their_text(bedrock: LocalBedrock, new_manager: NewM
     ]
 
 
+@needs("ImageBlockDelta")
 def test_images_and_results_of_tools_come_in_pieces_too(
     bedrock: LocalBedrock, new_manager: NewManager
 ) -> None:
@@ -387,6 +400,37 @@ def test_no_access_anywhere_is_told_in_the_end(
     assert response.get_attempt_count() == 2
     assert [each.region for each in response.attempt_log] == ["us-east-1", "us-west-2"]
     assert repr(response).startswith("StreamingResponse(status=FAILED")
+
+
+def test_an_error_that_was_overcome_is_none_in_the_end(
+    bedrock: LocalBedrock, new_manager: NewManager
+) -> None:
+    bedrock.reply_with(lambda request: "y!" if len(request.body["messages"]) > 1 else "he y!")
+    bedrock.fail(Fault.stream_cut(2), operation="ConverseStream", times=2)
+    bedrock.fail(Fault.access_denied(), operation="ConverseStream")
+    regions = ["us-east-1", "us-west-2", "us-east-2"]
+    response = new_manager(["Claude Haiku 4.5"], regions).converse_stream(PROMPT)
+    assert list(response) == ["he ", "y!"]
+    assert not response.success
+    assert [type(error).__name__ for error in response.stream_errors] == [
+        "ProtocolError",
+        "AccessDeniedException",
+    ]
+    recovered = [each.recovered for each in response.mid_stream_exceptions]
+    assert recovered == [True, False, False]
+    assert response.final_response is None
+
+
+def test_a_failed_response_has_its_warnings_as_well(
+    bedrock: LocalBedrock, new_manager: NewManager
+) -> None:
+    document = {"name": "a_b", "format": "txt", "source": {"bytes": b"text"}}
+    messages = [{"role": "user", "content": [{"text": "Read."}, {"document": document}]}]
+    bedrock.fail(Fault.access_denied(), operation="ConverseStream")
+    response = new_manager().converse_stream(messages)
+    assert list(response) == []
+    (warning,) = response.get_warnings()
+    assert "document" in warning
 
 
 def test_throttling_in_the_stream_ends_it_where_there_is_nothing_else(
@@ -600,6 +644,7 @@ def test_a_feature_that_a_model_lacks_is_left_out_and_reported(
     assert messages == before
 
 
+@needs("cachePoint")
 def test_cache_points_that_are_refused_are_left_out_of_a_continuation_too(
     bedrock: LocalBedrock, new_manager: NewManager
 ) -> None:
@@ -655,6 +700,7 @@ def test_success_is_remembered_for_the_access_method(
     assert preference.get_preferred_method() == "regional_cris"
 
 
+@needs("requestMetadata")
 def test_a_stream_asks_for_what_the_caller_asks_for(
     bedrock: LocalBedrock, new_manager: NewManager
 ) -> None:

@@ -47,7 +47,11 @@ def test_the_event_types_are_those_of_the_service_model() -> None:
 
 def test_the_field_names_are_those_of_the_service_model() -> None:
     fields = {value for name, value in CONSTANTS.items() if name.startswith("FIELD_")}
-    later_than_some_botocore = {"citation", "title", "sourceContent", "location", "cacheDetails"}
+    later_than_some_botocore = {
+        *("citation", "title", "sourceContent", "location", "cacheDetails", "performanceConfig"),
+        *("reasoningContent", "signature", "redactedContent"),
+        *("cacheReadInputTokens", "cacheWriteInputTokens"),
+    }
     assert fields - names_in(converse_stream_output()) <= later_than_some_botocore
 
 

@@ -290,10 +290,6 @@ def test_defect_12_cache_points_that_are_refused_are_taken_out_of_everything(
 
 
 @CACHING
-@pytest.mark.xfail(
-    strict=True,
-    reason="without a `CacheConfig` a refusal of cache points is forgotten after the call",
-)
 def test_defect_12_that_cache_points_were_refused_is_remembered(bedrock: LocalBedrock) -> None:
     bedrock.fail(NO_SUCH_POINT, operation="Converse", times=1)
     messages = [{"role": "user", "content": [LONG, POINT, {"text": "q"}]}]
@@ -384,10 +380,6 @@ def test_defect_18_a_feature_that_is_left_out_is_reported(bedrock: LocalBedrock)
 
 
 @CACHING
-@pytest.mark.xfail(
-    strict=True,
-    reason="cache points that are left out are in no warning and not in `features_disabled`",
-)
 def test_defect_18_cache_points_that_are_left_out_are_reported(bedrock: LocalBedrock) -> None:
     bedrock.fail(NO_SUCH_POINT, operation="Converse", times=1)
     messages = [{"role": "user", "content": [LONG, POINT, {"text": "q"}]}]

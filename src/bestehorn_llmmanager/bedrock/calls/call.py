@@ -332,6 +332,8 @@ class Call:
                 return self._without_feature(target, verdict.names[0]) or next_model
             case Decision.WITHOUT_CACHE_POINTS:
                 return self._without_points(target, verdict) or next_model
+            case Decision.REFUSED if self._are_points_unknown(error):
+                return self._without_points(target, verdict) or verdict
             case Decision.WITHOUT_PREFILL:
                 return next_model  # the beginning of the answer is the caller's own
             case Decision.RENEW_CREDENTIALS:
@@ -360,6 +362,15 @@ class Call:
         self._equipment.learned.lacks_feature(target.model_id, feature)
         return Verdict(Decision.WITHOUT_FEATURE, (feature,))
 
+    def _are_points_unknown(self, error: Exception) -> bool:
+        """Whether a botocore that knows no cache points refuses those that this library put in."""
+        return (
+            type(error).__name__ == "ParamValidationError"
+            and '"cachePoint"' in str(error)
+            and self._equipment.cache_points is not None
+            and "prompt_caching" not in self.preparation.features
+        )
+
     def _without_points(self, target: Target, verdict: Verdict) -> Verdict | None:
         points = self._equipment.cache_points
         fails = (
@@ -376,6 +387,8 @@ class Call:
             return None
         if points is not None and (warning := points.refused(target.model_id, target.region)):
             self.warnings.append(warning)
+        if verdict.decision is Decision.REFUSED:
+            return Verdict(Decision.WITHOUT_CACHE_POINTS, ("prompt_caching",))
         if points is None and verdict.names:
             self._equipment.learned.lacks_feature(target.model_id, "prompt_caching")
         return verdict

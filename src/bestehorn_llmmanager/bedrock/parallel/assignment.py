@@ -54,8 +54,10 @@ class RegionAssignment:
         if self._strategy is LoadBalancingStrategy.RANDOM:
             return random.sample(positions, len(positions))
         if self._strategy is LoadBalancingStrategy.LEAST_LOADED:
+            order = sorted(positions, key=self._counts.__getitem__)
             # Where all are assigned each time, all counts are equal.
-            return sorted(positions, key=lambda each: (self._counts[each], self._starts[each]))
+            assigned = sorted(order[: self._per_request], key=self._starts.__getitem__)
+            return [*assigned, *order[self._per_request :]]
         start = self._turn % len(positions)
         self._turn += 1
         return [*positions[start:], *positions[:start]]

@@ -1,0 +1,404 @@
+"""Tests that a journal gives back what it was given, whatever has happened to its file."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import stat
+import subprocess
+import sys
+import threading
+import uuid
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import ParallelProcessingError
+from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
+from bestehorn_llmmanager.bedrock.models.llm_manager_structures import RequestAttempt
+from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
+from bestehorn_llmmanager.bedrock.parallel.journal import Journal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="there are no such files here")
+
+
+def answer(text: str = "Hello") -> BedrockResponse:
+    message = {"role": "assistant", "content": [{"text": text}]}
+    return BedrockResponse(
+        success=True,
+        response_data={"output": {"message": message}, "usage": {"inputTokens": 1}},
+        model_used="Nova Lite",
+        region_used="us-east-1",
+        attempts=[
+            RequestAttempt("Nova Lite", "us-east-1", "direct", 1, START, START, success=True)
+        ],
+        warnings=["a warning"],
+        total_duration_ms=12.5,
+    )
+
+
+def request(text: str = "Hi", **options: Any) -> BedrockConverseRequest:
+    return BedrockConverseRequest([{"role": "user", "content": [{"text": text}]}], **options)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "run.jsonl"
+
+
+def written(path: Path, *keys: str) -> bytes:
+    journal = Journal(path)
+    for key in keys:
+        journal.append(key, key, answer(f"to {key}"))
+    journal.close()
+    return path.read_bytes()
+
+
+def texts(path: Path, *keys: str) -> list[str | None]:
+    journal = Journal(path)
+    found = [journal.find(key) for key in keys]
+    journal.close()
+    return [each.get_content() if each else None for each in found]
+
+
+# --- what it keeps --------------------------------------------------------------------------------
+
+
+def test_an_answer_comes_back_as_it_was(path: Path) -> None:
+    journal = Journal(path)
+    journal.append("a", "a", answer())
+    now = journal.find("a")
+    journal.close()
+    journal = Journal(path)
+    later = journal.find("a")
+    journal.close()
+    assert now is not None
+    assert later is not None
+    assert now.to_dict() == later.to_dict() == answer().to_dict()
+
+
+def test_there_is_one_line_of_json_per_answer(path: Path) -> None:
+    lines = written(path, "a", "b").splitlines()
+    assert [json.loads(line)["request_id"] for line in lines] == ["a", "b"]
+    assert [set(json.loads(line)) for line in lines] == [
+        {"journal", "key", "request_id", "response"}
+    ] * 2
+
+
+def test_the_last_answer_of_a_key_holds(path: Path) -> None:
+    journal = Journal(path)
+    journal.append("a", "a", answer("first"))
+    journal.append("a", "a", answer("second"))
+    journal.close()
+    assert texts(path, "a") == ["second"]
+
+
+@pytest.mark.parametrize(
+    "text", ["äöü 漢字", "line\nbreak\u2028", "\ud800", "\x00", '{"key": "b"}', ""]
+)
+def test_any_text_comes_back(path: Path, text: str) -> None:
+    journal = Journal(path)
+    journal.append(text, text, answer(text))
+    journal.close()
+    assert texts(path, text) == [text]
+
+
+def test_bytes_in_an_answer_are_kept_as_the_api_writes_them(path: Path) -> None:
+    journal = Journal(path)
+    response = answer()
+    response.response_data = {"x": b"\x00\xff"}
+    journal.append("a", "a", response)
+    found = journal.find("a")
+    journal.close()
+    assert found is not None
+    assert found.response_data == {"x": "AP8="}
+
+
+def test_many_threads_write_whole_lines(path: Path) -> None:
+    journal = Journal(path)
+    start = threading.Barrier(8)
+
+    def work(number: int) -> None:
+        start.wait()
+        for each in range(50):
+            journal.append(f"{number}/{each}", None, answer("x" * (each * 97)))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    journal.close()
+    keys = [f"{number}/{each}" for number in range(8) for each in range(50)]
+    assert texts(path, *keys) == ["x" * (each * 97) for _ in range(8) for each in range(50)]
+
+
+# --- whose answer it is ---------------------------------------------------------------------------
+
+
+def test_an_id_that_was_given_is_the_key(path: Path) -> None:
+    journal = Journal(path)
+    assert journal.key_of(request(request_id="doc-7")) == "doc-7"
+    assert journal.key_of(request("other text", request_id="doc-7")) == "doc-7"
+    journal.close()
+
+
+def test_ids_of_other_types_are_told_apart(path: Path) -> None:
+    ids: list[Any] = [5, "5", 5.0, True, (5,), uuid.UUID(int=5), ""]
+    journal = Journal(path)
+    keys = [journal.key_of(request(request_id=each)) for each in ids]
+    journal.close()
+    assert len(set(keys)) == len(ids)
+    again = Journal(path)
+    assert [again.key_of(request(request_id=each)) for each in ids] == keys
+    again.close()
+
+
+def test_generated_ids_are_recognised_by_what_is_asked_and_in_which_place(path: Path) -> None:
+    journal, again = Journal(path), Journal(path.with_name("other"))
+    keys = [journal.key_of(request(text)) for text in ("a", "a", "b", "a")]
+    assert len(set(keys)) == 4
+    assert [again.key_of(request(text)) for text in ("b", "a", "a", "a")] == [
+        keys[2],
+        keys[0],
+        keys[1],
+        keys[3],
+    ]
+    assert again.key_of(request("c")) not in keys
+    journal.close()
+    again.close()
+
+
+def test_a_request_that_says_more_is_another_one(path: Path) -> None:
+    journal = Journal(path)
+    plain = journal.key_of(request())
+    tiered = journal.key_of(request(service_tier={"type": "flex"}))
+    journal.close()
+    assert plain.rpartition(" ")[0] != tiered.rpartition(" ")[0]
+
+
+# --- the file -------------------------------------------------------------------------------------
+
+
+@posix_only
+def test_nobody_else_may_read_the_file(path: Path) -> None:
+    before = os.umask(0)
+    try:
+        written(path, "a")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_an_empty_file_is_a_journal(path: Path) -> None:
+    path.touch()
+    assert texts(path, "a") == [None]
+    assert texts(path, "a") == [None]
+
+
+@given(data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+def test_wherever_a_write_is_torn_the_whole_answers_before_it_hold(
+    path: Path, data: st.DataObject
+) -> None:
+    path.unlink(missing_ok=True)
+    content = written(path, "a", "b", "c")
+    first, second, _ = (len(line) for line in content.splitlines(keepends=True))
+    length = data.draw(st.integers(0, len(content)))
+    path.write_bytes(content[:length])
+    # A line is whole even if nothing but its end is missing.
+    ends = [first - 1, first + second - 1, len(content) - 1]
+    expected = [
+        f"to {key}" if length >= end else None for key, end in zip("abc", ends, strict=True)
+    ]
+    assert texts(path, "a", "b", "c") == expected
+    # What is written after it is not harmed by what is left.
+    journal = Journal(path)
+    journal.append("d", "d", answer("to d"))
+    journal.close()
+    assert texts(path, "a", "b", "c", "d") == [*expected, "to d"]
+    assert all(line.endswith(b"\n") for line in path.read_bytes().splitlines(keepends=True))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"no json",
+        b"\xff\xfe",
+        b"\x00" * 4096,
+        b"[1, 2]",
+        b"7",
+        b"null",
+        b"[" * 100_000,
+        b'{"key": "b"}',
+        b'{"key": 5, "response": {"success": true}}',
+        b'{"key": "b", "response": null}',
+        b'{"key": "b", "response": {"success": false}}',
+    ],
+    ids=lambda line: repr(line[:20]),
+)
+def test_a_damaged_line_costs_only_itself(
+    path: Path, line: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, last = written(path, "a", "c").splitlines()
+    path.write_bytes(b"\n".join([first, line, last, b""]))
+    assert texts(path, "a", "b", "c") == ["to a", None, "to c"]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"path={path} lines=1 | lines of the journal are damaged: their requests are asked again"
+    ]
+
+
+def test_an_answer_that_is_none_is_asked_again(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    written(path, "a")
+    record = {"journal": 1, "key": "b", "response": {"success": True, "attempts": [7]}}
+    with path.open("a") as file:
+        file.write(json.dumps(record) + "\n")
+    assert texts(path, "a", "b") == ["to a", None]
+    assert "an answer in the journal is damaged" in caplog.text
+
+
+@given(st.binary(max_size=200))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_bytes_crash_it_and_foreign_ones_are_left_alone(path: Path, content: bytes) -> None:
+    logging.disable(logging.WARNING)
+    path.write_bytes(content)
+    try:
+        journal = Journal(path)
+    except ParallelProcessingError:
+        assert path.read_bytes() == content
+    else:
+        journal.append("a", "a", answer())
+        journal.close()
+        assert texts(path, "a") == ["Hello"]
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+@pytest.mark.parametrize(
+    "content", [b"id,text\n1,Hello", b'{"messages": []}\n', b'{"key": "a", "text": "x"}', b"{"]
+)
+def test_a_file_of_somebody_else_is_refused_and_left_alone(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    if content == b"{":  # it may be all that a killed process wrote
+        Journal(path).close()
+        return
+    with pytest.raises(ParallelProcessingError, match="is no journal of this library"):
+        Journal(path)
+    assert path.read_bytes() == content
+
+
+def test_a_path_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    missing = tmp_path / "none" / "run.jsonl"
+    with pytest.raises(ParallelProcessingError) as caught:
+        Journal(missing)
+    assert caught.value.message == (
+        f"The journal {str(missing)!r} cannot be opened: No such file or directory"
+    )
+    with pytest.raises(ParallelProcessingError, match="cannot be opened: Is a directory"):
+        Journal(tmp_path)
+
+
+@posix_only
+@pytest.mark.parametrize("kind", ["fifo", "device"])
+def test_what_is_no_regular_file_is_refused(path: Path, kind: str) -> None:
+    if kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/null")
+    with pytest.raises(ParallelProcessingError, match="it is no regular file"):
+        Journal(path)
+
+
+def test_after_it_is_closed_nothing_can_be_written(path: Path) -> None:
+    journal = Journal(path)
+    journal.close()
+    journal.close()
+    with pytest.raises(ParallelProcessingError, match="cannot be written"):
+        journal.append("a", "a", answer())
+
+
+@posix_only
+def test_two_processes_do_not_share_a_journal(path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from bestehorn_llmmanager.bedrock.parallel.journal import Journal\n"
+        "journal = Journal(sys.argv[1])\n"
+        "print('open', flush=True)\n"
+        "sys.stdin.readline()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "open\n"
+        with pytest.raises(ParallelProcessingError, match="is in use by another process"):
+            Journal(path)
+        other.kill()
+        other.wait()
+    Journal(path).close()
+
+
+# --- a full disk ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("needs root on Linux, to mount a small file system")
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("this machine does not let root mount")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def fill(journal: Journal, size: int) -> int:
+    """Write until the disk is full; gives how many answers there was room for."""
+    for number in range(1000):
+        try:
+            journal.append(str(number), number, answer("x" * size))
+        except ParallelProcessingError as error:
+            if "cannot be written: No space left on device" in error.message:
+                return number
+            raise
+    pytest.fail("the disk is not full")
+
+
+@pytest.mark.parametrize("size", [1000, 50_000])
+def test_a_full_disk_is_an_error_and_costs_nothing_that_was_kept(
+    small_disk: Path, size: int
+) -> None:
+    path = small_disk / "run.jsonl"
+    journal = Journal(path)
+    kept = fill(journal, size)
+    assert kept
+    whole = path.read_bytes()
+    assert whole.endswith(b"\n")
+    assert whole.count(b"\n") == kept
+    found = journal.find("0")
+    assert found is not None
+    assert found.get_content() == "x" * size
+    # What is smaller may still find room, on a line of its own.
+    if size > 1000:
+        journal.append("small", "small", answer("y"))
+        journal.close()
+        assert texts(path, "0", "small") == ["x" * size, "y"]
+    journal.close()

@@ -19,7 +19,10 @@ from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import (
     RegionDistributionError,
     RequestValidationError,
 )
-from bestehorn_llmmanager.bedrock.models.llm_manager_structures import LLMManagerConfig
+from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
+    LLMManagerConfig,
+    RetryConfig,
+)
 from bestehorn_llmmanager.bedrock.models.parallel_structures import (
     BedrockConverseRequest,
     FailureHandlingStrategy,
@@ -52,7 +55,6 @@ if TYPE_CHECKING:
         AuthConfig,
         Boto3Config,
         ResponseValidationConfig,
-        RetryConfig,
     )
     from bestehorn_llmmanager.bedrock.models.model_specific_structures import ModelSpecificConfig
     from bestehorn_llmmanager.bedrock.parallel.runner import Finished
@@ -472,13 +474,14 @@ class ParallelLLMManager:
     def _retries(self) -> Retries:
         retry, config = self._retry_config, self._config
         if retry is not None:
-            return Retries(retry.max_retries, partial(_pause, retry))
-        if not config.enable_automatic_retry:
-            return Retries(0, float)
-        most = config.max_retries_per_request
-        return Retries(
-            _MOST_RETRIES_PER_REQUEST if most is None else most, lambda number: 2.0**number
-        )
+            most = retry.max_retries
+        elif not config.enable_automatic_retry:
+            most = 0
+        elif config.max_retries_per_request is not None:
+            most = config.max_retries_per_request
+        else:
+            most = _MOST_RETRIES_PER_REQUEST
+        return Retries(most, partial(_pause, retry or RetryConfig()))
 
 
 class _Run:

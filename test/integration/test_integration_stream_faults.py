@@ -271,7 +271,7 @@ def test_a_model_that_begins_anew_is_not_heard_twice(bedrock: LocalBedrock) -> N
 
 def test_a_model_that_is_known_to_continue_may_repeat_itself(bedrock: LocalBedrock) -> None:
     chorus = "la " * 12
-    bedrock.reply_with(model_that_continues(chorus))
+    bedrock.reply_with(model_that_continues(chorus, without_white_space))
     with new_manager(CONTINUES) as manager:
         for after in range(1, 14):
             _, pieces, _ = break_once(bedrock, manager, Fault.stream_cut(after))

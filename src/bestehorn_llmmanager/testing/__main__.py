@@ -23,6 +23,8 @@ def main() -> None:
         record_bodies=options.record_bodies,
         s3_endpoint=options.s3_endpoint,
     )
+    if options.tokens_per_minute is not None:
+        bedrock.limit_tokens(options.tokens_per_minute)
     # SIGTERM and Ctrl-C are the orderly end, whenever they come.
     with suppress(KeyboardInterrupt), bedrock:
         started = {"url": bedrock.url, "environment": bedrock.environment()}
@@ -40,6 +42,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--latency", type=float, default=0.0, help="seconds per answer")
     parser.add_argument("--seed", type=int, default=0, help="for faults with a share")
     parser.add_argument("--record-bodies", action="store_true")
+    parser.add_argument("--tokens-per-minute", type=int, help="quota of each model and region")
     parser.add_argument("--s3-endpoint", help="URL of the S3 that batch jobs read and write")
     return parser
 

@@ -34,6 +34,7 @@ from bestehorn_llmmanager.testing._operations import (
     to_json,
     token_count,
 )
+from bestehorn_llmmanager.testing._quota import QuotaBook, Reservation, usage_in
 from bestehorn_llmmanager.testing._replies import (
     ReceivedRequest,
     ReplyBook,
@@ -72,6 +73,7 @@ class Call:
     model_id: str | None = None
     body: dict[str, Any] = field(default_factory=dict)
     parameters: dict[str, Any] = field(default_factory=dict)
+    reservation: Reservation | None = None
 
     @property
     def operation_name(self) -> str:
@@ -97,6 +99,7 @@ class Answering:
     control_plane: ControlPlane
     faults: FaultBook
     replies: ReplyBook
+    quotas: QuotaBook
     ledger: Ledger
     latency: float
     record_bodies: bool
@@ -125,7 +128,10 @@ class Answering:
         answer, trouble = self._decide(call)
         # On record before the client can see anything of it, so that a test counts right.
         self._record(call, received, connection.number, answer, trouble.fault)
-        if not connection.wait(self.latency + trouble.delay):
+        is_there = connection.wait(self.latency + trouble.delay)
+        if call.reservation is not None:
+            call.reservation.settle()
+        if not is_there:
             return False
         return _send(connection, request, answer, trouble.fault)
 
@@ -179,6 +185,7 @@ class Answering:
     def _converse(self, call: Call, operation: Operation, region: RegionCatalogue) -> Answer:
         stream = operation.name == "ConverseStream"
         refuse_conversation(self.catalogue, region, call.parameters, stream=stream)
+        self._reserve_tokens(call, region)
         request = ReceivedRequest(
             operation.name,
             region.region,
@@ -187,11 +194,21 @@ class Answering:
             call.request.headers,
         )
         reply = self._reply(request)
+        if call.reservation is not None:
+            call.reservation.will_use(usage_in(reply))
         if stream:
             return self._stream(operation, reply if is_events(reply) else events_of(reply))
         if problems := output_problems(operation, reply):
             raise ValueError(f"The reply is no output of Converse: {problems}")
         return _json_answer(200, reply)
+
+    def _reserve_tokens(self, call: Call, region: RegionCatalogue) -> None:
+        if not self.quotas:
+            return
+        identifier = call.parameters["modelId"]
+        model = self.catalogue.target(region, identifier).model
+        model_id = model["modelId"] if model else identifier
+        call.reservation = self.quotas.reserve(region.region, identifier, model_id, call.body)
 
     def _reply(self, request: ReceivedRequest) -> Any:
         reply = self.replies.take(request)

@@ -44,6 +44,8 @@ def _do(bedrock: LocalBedrock, path: str, options: dict[str, Any]) -> dict[str, 
         bedrock.reply_with(options.pop("reply"), **options)
     elif path == "/_local/target":
         bedrock.register_target(**options)
+    elif path == "/_local/quota":
+        bedrock.limit_tokens(**options)
     elif path == "/_local/batches":
         bedrock.run_batches(BatchRun(**options.pop("run")), **options)
     elif path == "/_local/clear_faults":

@@ -38,6 +38,12 @@ def end_of_life() -> ServiceError:
     )
 
 
+def too_many_tokens() -> ServiceError:
+    return ServiceError(
+        "ThrottlingException", 429, "Too many tokens, please wait before trying again."
+    )
+
+
 def not_signed() -> ServiceError:
     return ServiceError("MissingAuthenticationTokenException", 403, "Missing Authentication Token")
 

@@ -16,6 +16,7 @@ from bestehorn_llmmanager.testing._endpoint import MISLEADING_VARIABLES, Endpoin
 from bestehorn_llmmanager.testing._faults import Fault, FaultBook
 from bestehorn_llmmanager.testing._ledger import Ledger
 from bestehorn_llmmanager.testing._operations import ControlPlane
+from bestehorn_llmmanager.testing._quota import QuotaBook
 from bestehorn_llmmanager.testing._replies import ReplyBook, is_events
 from bestehorn_llmmanager.testing._server import HOST, LoopbackServer
 from bestehorn_llmmanager.testing._wire import event_problems, output_problems, routes
@@ -87,6 +88,7 @@ class LocalBedrock(Endpoint):
         self._catalogue = Catalogue(partial(_load_snapshot, snapshot), now)
         self._faults = FaultBook(seed)
         self._replies = ReplyBook()
+        self._quotas = QuotaBook()
         self._ledger = Ledger(_REMEMBERED_REQUESTS)
         self._operations = {operation.name: operation for operation in routes().operations}
         self._jobs = BatchJobs(self._catalogue, self._replies, self._operations, s3_endpoint, seed)
@@ -96,6 +98,7 @@ class LocalBedrock(Endpoint):
             control_plane=ControlPlane(self._catalogue, self._jobs),
             faults=self._faults,
             replies=self._replies,
+            quotas=self._quotas,
             ledger=self._ledger,
             latency=latency,
             record_bodies=record_bodies,
@@ -234,6 +237,36 @@ class LocalBedrock(Endpoint):
     def clear_faults(self) -> None:
         self._faults.clear()
 
+    def limit_tokens(
+        self,
+        tokens_per_minute: int,
+        model_id: str | None = None,
+        region: str | None = None,
+        *,
+        period: float = 60.0,
+    ) -> None:
+        """Throttle calls that a token quota has no room for. The newest that concerns one holds.
+
+        A model of the service: each identifier has a quota of its own in each region. A call
+        reserves its input and its `maxTokens` (without that, the model's longest answer) and is
+        throttled where this does not fit into what the last `period` seconds have left. When it is
+        answered it counts its input, what it wrote to the cache, and its output as often as AWS
+        says for the model. How the service measures time is not documented; here it is a window
+        that slides.
+
+        Args:
+            tokens_per_minute: Tokens in `period` seconds.
+            model_id: Only for requests with exactly this identifier; None: for each.
+            region: Only in this region; None: in each.
+            period: Seconds.
+
+        Raises:
+            ValueError: A number is out of its range.
+
+        Source: docs.aws.amazon.com/bedrock/latest/userguide/quotas-token-burndown.html
+        """
+        self._quotas.add(tokens_per_minute, model_id=model_id, region=region, period=period)
+
     def run_batches(self, run: BatchRun, *, times: int | None = None) -> None:
         """Say how batch jobs go that are created from now on.
 
@@ -246,9 +279,10 @@ class LocalBedrock(Endpoint):
         self._jobs.plan(run, times)
 
     def reset(self) -> None:
-        """Forget faults, replies, registered targets, jobs and everything counted."""
+        """Forget faults, replies, quotas, registered targets, jobs and everything counted."""
         self._faults.clear()
         self._replies.clear()
+        self._quotas.clear()
         self._jobs.clear()
         self._catalogue.forget_registered()
         self._ledger.clear()

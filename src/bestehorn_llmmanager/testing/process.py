@@ -149,6 +149,18 @@ class LocalBedrockProcess(Endpoint):
         """As `LocalBedrock.fail`, with the same options."""
         self._tell("fault", {"fault": asdict(fault), **options})
 
+    def limit_tokens(
+        self,
+        tokens_per_minute: int,
+        model_id: str | None = None,
+        region: str | None = None,
+        *,
+        period: float = 60.0,
+    ) -> None:
+        """As `LocalBedrock.limit_tokens`."""
+        where = {"model_id": model_id, "region": region, "period": period}
+        self._tell("quota", {"tokens_per_minute": tokens_per_minute, **where})
+
     def run_batches(self, run: BatchRun, *, times: int | None = None) -> None:
         """As `LocalBedrock.run_batches`."""
         self._tell("batches", {"run": asdict(run), "times": times})

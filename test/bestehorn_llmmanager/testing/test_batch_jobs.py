@@ -385,6 +385,7 @@ def test_a_reply_that_is_none_fails_the_job_and_is_on_record(
     assert any("no output of Converse" in error for error in bedrock.errors)
 
 
+@pytest.mark.usefixtures("jobs")
 def test_without_an_s3_no_job_is_created(snapshot: dict[str, Any], bucket: str) -> None:
     with LocalBedrock(snapshot) as bedrock, pytest.raises(ClientError, match="`s3_endpoint`"):
         bedrock.client("bedrock").create_model_invocation_job(

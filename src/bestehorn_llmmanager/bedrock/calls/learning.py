@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from bestehorn_llmmanager._fork import start_afresh_after_fork
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -23,10 +25,14 @@ class Learned:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._start_afresh()
         self.parameters: dict[str, frozenset[str]] = {}
         self.features: dict[str, frozenset[str]] = {}
         self.prefill: dict[str, bool] = {}
+
+    def _start_afresh(self) -> None:
+        self._lock = threading.Lock()
+        start_afresh_after_fork(self)
 
     def refuses_parameters(self, model_id: str, names: Iterable[str]) -> None:
         with self._lock:

@@ -29,7 +29,7 @@ _THROTTLED = {Decision.REST, Decision.OUT_FOR_TODAY}
 # The service counts from when it has the request, which is later than we count from.
 _LATENESS = 1.02
 _SHARE_OF_THE_LATEST = 0.1
-_LEAST_INPUT_SCALE, _MOST_INPUT_SCALE = 0.1, 10.0
+_TRUSTED_ESTIMATE = 1000.0
 
 
 class Stopped(BaseException):
@@ -89,13 +89,14 @@ class Lane:
         self._period = period
         self._charges: deque[Charge] = deque()
         self._cut_at = -math.inf
-        self._input_scale = 1.0
+        # Estimated tokens of past prompts, and what they were; old ones fade.
+        self._estimated, self._counted = _TRUSTED_ESTIMATE, _TRUSTED_ESTIMATE
         self._usual_tokens = 0.0
         self._usual_seconds = 0.0
 
     def reservation(self, input_estimate: int, max_tokens: int) -> int:
         """Tokens that a call reserves."""
-        return math.ceil(input_estimate * self._input_scale) + max_tokens
+        return math.ceil(input_estimate * self._counted / self._estimated) + max_tokens
 
     def wait(self, now: float, tokens: int) -> float:
         """Seconds until it is worth looking again.
@@ -132,10 +133,9 @@ class Lane:
             used = counted_tokens(usage, self.weight)
             self._usual_tokens = _follow(self._usual_tokens, used)
             self._settle(charge, used)
-            if charge.input_estimate:
-                scale = counted_input(usage) / charge.input_estimate
-                scale = min(max(scale, _LEAST_INPUT_SCALE), _MOST_INPUT_SCALE)
-                self._input_scale = _follow(self._input_scale, scale)
+            fading = 1 - _SHARE_OF_THE_LATEST
+            self._estimated = self._estimated * fading + charge.input_estimate
+            self._counted = self._counted * fading + counted_input(usage)
 
     def throttled(self, charge: Charge, now: float) -> None:
         """End a call that was throttled; it counts nothing."""
@@ -210,7 +210,7 @@ class Slot:
                 self._lane.throttled(self._charge, self._now())
             else:
                 # The service answers what it refuses; what it did with the others, nobody knows.
-                self._lane.failed(self._charge, counts=not hasattr(error, "response"))
+                self._lane.failed(self._charge, counts=getattr(error, "response", None) is None)
             _call_the_next(self._lane)
 
 

@@ -12,6 +12,16 @@ from bestehorn_llmmanager.bedrock.models.llm_manager_structures import RequestAt
 if TYPE_CHECKING:
     from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
 
+_TOLERANCE_SECONDS = 0.05
+
+
+def seconds_spent(error: Exception) -> float:
+    """Seconds from the first sending to the end of the last; 0.0 if nothing was sent."""
+    log = error.attempt_log if isinstance(error, LLMManagerError) else ()
+    if not log:
+        return 0.0
+    return (log[-1].started_at - log[0].started_at).total_seconds() + log[-1].duration_ms / 1000
+
 
 def failed_response(
     request: BedrockConverseRequest, error: Exception, *, timeout: float, model: str, region: str
@@ -26,7 +36,8 @@ def failed_response(
         region: The first region, for the same.
     """
     said = error.message if isinstance(error, LLMManagerError) else type(error).__name__
-    if getattr(error, "out_of_time", False):
+    # The last attempt of all ends with the time, too: then nothing was kept from starting.
+    if getattr(error, "out_of_time", False) or seconds_spent(error) > timeout - _TOLERANCE_SECONDS:
         warning = f"Request {request.request_id} timed out after {timeout:g} seconds"
     else:
         warning = f"Request {request.request_id} failed: {said}"

@@ -21,6 +21,7 @@ from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import (
     RequestValidationError,
 )
 from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
+from bestehorn_llmmanager.bedrock.parallel.results import seconds_spent
 from bestehorn_llmmanager.bedrock.retry.decisions import Decision
 
 if TYPE_CHECKING:
@@ -292,11 +293,11 @@ class Runner:
     def _is_tried_again(self, flight: _Flight, error: Exception) -> bool:
         """Line a failed request up for another try, if it may have one."""
         own = flight.request.max_retries
-        most = self._retries.most if own is None else own
+        most = own if isinstance(own, int) else self._retries.most
         if self._stopped or flight.tries > most or not _may_pass(error):
             return False
         pause = self._retries.pause(flight.tries)
-        left = flight.order.timeout - _seconds_spent(error) - pause
+        left = flight.order.timeout - seconds_spent(error) - pause
         if left < _SHORTEST_TRY_SECONDS:
             return False
         flight.order = flight.order._replace(timeout=left)
@@ -316,14 +317,6 @@ def _may_pass(error: BaseException) -> bool:
         return False
     last = {(entry.model, entry.region): entry.decision for entry in error.attempt_log}
     return not _PASSING.isdisjoint(last.values())
-
-
-def _seconds_spent(error: Exception) -> float:
-    """From the first sending to the end of the last."""
-    log = error.attempt_log if isinstance(error, LLMManagerError) else ()
-    if not log:
-        return 0.0
-    return (log[-1].started_at - log[0].started_at).total_seconds() + log[-1].duration_ms / 1000
 
 
 def _record(request: BedrockConverseRequest, error: Exception) -> None:

@@ -7,6 +7,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from bestehorn_llmmanager._fork import start_afresh_after_fork
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -39,8 +41,12 @@ class TargetHealth:
     ) -> None:
         self._now = now
         self._rand = rand
-        self._lock = threading.Lock()
+        self._start_afresh()
         self._rests: dict[tuple[str, str], _Rest] = {}
+
+    def _start_afresh(self) -> None:
+        self._lock = threading.Lock()
+        start_afresh_after_fork(self)
 
     def __bool__(self) -> bool:
         """Whether any target is remembered to have failed."""

@@ -33,7 +33,7 @@ class Continuation:
         self._white_space = text[len(text.rstrip()) :]
         self._whole = text if may_repeat else ""
         self._held = ""
-        self._is_joined = not text
+        self._is_joined = False
         # The block that goes on; None where the next one is new.
         self._open = so_far.last_index if text and not so_far.is_last_ended else None
         self._offset = so_far.last_index + 1 if self._open is None else self._open

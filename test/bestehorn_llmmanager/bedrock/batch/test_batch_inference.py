@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import pickle
@@ -11,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.loaders import create_loader
 
 from bestehorn_llmmanager.bedrock.batch import BatchInference, BatchLimits
 from bestehorn_llmmanager.bedrock.exceptions import (
@@ -29,6 +31,7 @@ from bestehorn_llmmanager.testing import Fault, LocalBedrock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     Ask = Callable[..., BedrockConverseRequest]
     Requests = Callable[[int], list[BedrockConverseRequest]]
@@ -491,6 +494,25 @@ def test_without_credentials_nothing_is_asked(
     batch = make_batch()
     with pytest.raises(AuthenticationError):
         batch.submit(requests(1))
+    assert bedrock.requests == ()
+
+
+def test_a_botocore_that_is_too_old_is_told(
+    bedrock: LocalBedrock,
+    make_batch: MakeBatch,
+    requests: Requests,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = create_loader().load_service_model("bedrock", "service-2")
+    old = copy.deepcopy(model)
+    del old["shapes"]["CreateModelInvocationJobRequest"]["members"]["modelInvocationType"]
+    folder = tmp_path / "bedrock" / model["metadata"]["apiVersion"]
+    folder.mkdir(parents=True)
+    (folder / "service-2.json").write_text(json.dumps(old))
+    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
+    with pytest.raises(ConfigurationError, match="pip install --upgrade boto3"):
+        make_batch().submit(requests(1))
     assert bedrock.requests == ()
 
 

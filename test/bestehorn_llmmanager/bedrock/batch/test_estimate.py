@@ -59,6 +59,14 @@ NOTE_MAX = "Answers are counted with their `maxTokens`; most are shorter."
             ("The catalogue has no batch prices of this model; AWS asks for about half.",),
             id="a profile without batch prices",
         ),
+        pytest.param(
+            Way("regional_cris", f"arn:aws:bedrock:us-east-1:1:inference-profile/{US.identifier}"),
+            1000,
+            0.0400400,
+            None,
+            ("The catalogue has no batch prices of this model; AWS asks for about half.",),
+            id="the same by its ARN",
+        ),
         pytest.param(GLOBAL, 1000, 0.0200200, 0.0100100, (), id="a profile without prices"),
     ],
 )

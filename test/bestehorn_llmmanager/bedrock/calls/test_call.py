@@ -373,6 +373,34 @@ def test_a_target_that_fails_rests_until_it_answers_again() -> None:
     assert not health
 
 
+def test_what_worked_is_remembered_for_the_process() -> None:
+    points = CachePointManager(CacheConfig(enabled=True))
+    office = Office(cache_points=points)
+    nova = Target("n", "r1", "amazon.nova-lite-v1:0", (Way("regional_cris", "us.n"),))
+    Sending(office.call([nova])).run(with_errors())
+    preference = office.equipment.access_methods.get_preference(*nova.key)
+    assert preference is not None
+    assert preference.get_preferred_method() == "regional_cris"
+    assert not preference.learned_from_error
+    assert office.equipment.used_ways == {(*nova.key, "regional_cris")}
+    assert points.get_availability_tracker().is_cache_supported(*nova.key) is True
+    assert office.compatibility.get_statistics()["compatible_count"] == 1
+
+
+def test_an_answer_to_a_request_without_cache_points_says_nothing_of_them() -> None:
+    points = CachePointManager(CacheConfig(enabled=True))
+    office = Office(cache_points=points)
+    nova = Target("n", "r1", "amazon.nova-lite-v1:0", (Way("direct", "n"),))
+    request = {"messages": [{"role": "user", "content": [TEXT]}]}
+    Sending(office.call([nova], request)).run(with_errors())
+    assert points.get_availability_tracker().is_cache_supported(*nova.key) is None
+    assert office.compatibility.get_statistics()["total_combinations"] == 0
+    # Nor does one from which they were taken out.
+    points.refused(*nova.key)
+    Sending(office.call([nova])).run(with_errors())
+    assert points.get_availability_tracker().is_cache_supported(*nova.key) is False
+
+
 def test_who_waits_throttling_out_does_so_until_the_deadline() -> None:
     office = Office(retry=RetryConfig(max_retries=0), waits_out_throttling=True)
     call = office.call([target("a")], deadline=Deadline(time.monotonic() + 3600, is_hard=True))

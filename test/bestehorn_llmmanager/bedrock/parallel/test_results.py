@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -14,7 +14,7 @@ from bestehorn_llmmanager.bedrock.models.attempt_record import AttemptRecord
 from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
 from bestehorn_llmmanager.bedrock.models.llm_manager_structures import RequestAttempt
 from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
-from bestehorn_llmmanager.bedrock.parallel.results import failed_response
+from bestehorn_llmmanager.bedrock.parallel.results import failed_response, seconds_spent
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 REQUEST = BedrockConverseRequest([], request_id="r1")
@@ -57,6 +57,21 @@ def test_a_request_whose_time_was_up_says_so(timeout: float, said: str) -> None:
     error = RetryExhaustedError("The time is up, 1 was tried.")
     error.out_of_time = True
     assert entry(error, timeout).warnings == [f"Request r1 timed out after {said}"]
+
+
+@pytest.mark.parametrize(
+    ("timeout", "words"), [(2.0, "timed out after 2 seconds"), (2.5, "failed: No target answered")]
+)
+def test_a_last_attempt_that_lasts_until_the_time_is_up_has_timed_out(
+    timeout: float, words: str
+) -> None:
+    error = RetryExhaustedError("No target answered")
+    error.attempt_log = [
+        AttemptRecord("m", "r", "direct", "id", START, 500.0, 0.0, "x"),
+        AttemptRecord("m", "r", "direct", "id", START + timedelta(seconds=1), 1000.0, 500.0, "x"),
+    ]
+    assert seconds_spent(error) == 2.0
+    assert entry(error, timeout).warnings == [f"Request r1 {words}"]
 
 
 def test_of_a_foreign_error_only_its_class_is_told() -> None:

@@ -66,6 +66,7 @@ def test_a_response_can_be_read_whatever_came(events: list[tuple[str, dict[str, 
             {"metrics": {"latencyMs": 3}, "usage": None},
             {"metrics_info": {"latencyMs": 3}, "api_latency_ms": 3},
         ),
+        ("metadata", {"metrics": [3], "usage": [3]}, {}),
         ("contentBlockStop", {"contentBlockIndex": 0}, {}),
     ],
 )

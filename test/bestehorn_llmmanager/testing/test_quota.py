@@ -40,7 +40,8 @@ def refusal(client: Any, model_id: str = NOVA, **request: Any) -> Mapping[str, A
     try:
         client.converse(modelId=model_id, messages=HELLO, **request)
     except ClientError as error:
-        return error.response
+        response: Mapping[str, Any] = error.response
+        return response
     return None
 
 

@@ -275,12 +275,15 @@ class JobOutput:
 
 
 def _records(storage: Storage, file: Location) -> Iterator[Record]:
+    others = 0
     for line in storage.lines(file):
         record = read_line(line)
         if record is not None:
             yield record
         elif line.strip():
-            logger.warning("file=%s | a line is no record", file)
+            others += 1
+    if others:
+        logger.warning("file=%s lines=%d | lines that are no records are left out", file, others)
 
 
 def _service_error(error: Mapping[str, Any]) -> Exception:

@@ -139,13 +139,15 @@ def _joined_texts(items: list[Any]) -> list[Any]:
     """The content of a tool's result, with neighbouring pieces of text made one."""
     joined: list[Any] = []
     for item in items:
-        pieces = [*joined[-1:], item]
-        texts = [each["text"] for each in pieces if isinstance(each, dict) and [*each] == ["text"]]
-        if len(texts) == 2 and all(isinstance(text, str) for text in texts):  # noqa: PLR2004
-            joined[-1] = {"text": "".join(texts)}
+        if joined and _is_text(joined[-1]) and _is_text(item):
+            joined[-1] = {"text": joined[-1]["text"] + item["text"]}
         else:
             joined.append(item)
     return joined
+
+
+def _is_text(item: Any) -> bool:
+    return isinstance(item, dict) and [*item] == ["text"] and isinstance(item["text"], str)
 
 
 def _joined_reasoning(dicts: list[dict[str, Any]], whole: dict[str, Any]) -> dict[str, Any]:

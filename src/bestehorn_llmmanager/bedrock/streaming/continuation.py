@@ -34,7 +34,7 @@ class Continuation:
         self._whole = text if may_repeat else ""
         self._held = ""
         self._is_joined = False
-        # The block that goes on; None where the next one is new.
+        # The block in which the first stream broke; None where it had ended.
         self._open = so_far.last_index if text and not so_far.is_last_ended else None
         self._offset = so_far.last_index + 1 if self._open is None else self._open
         self._begun: set[int] = set()
@@ -70,21 +70,16 @@ class Continuation:
         elif index == self._open and "citation" not in delta:
             yield {"contentBlockStop": {"contentBlockIndex": index}}
             self._offset, index = self._offset + 1, index + 1
-        self._begin(index)
+        self._begun.add(index)
         yield {kind: {**content, "contentBlockIndex": index}}
 
     def _text(self, index: object, text: str) -> _Event:
         number = self._index(index)
-        self._begin(number)
+        self._begun.add(number)
         return {"contentBlockDelta": {"delta": {"text": text}, "contentBlockIndex": number}}
 
     def _index(self, given: object) -> int:
         return self._offset + (given if isinstance(given, int) else 0)
-
-    def _begin(self, index: int) -> None:
-        self._begun.add(index)
-        if index != self._open:
-            self._open = None
 
     # The joint
 

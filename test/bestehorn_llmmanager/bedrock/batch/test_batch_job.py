@@ -419,7 +419,7 @@ def test_lines_that_are_no_records_cost_nothing_but_themselves(
     first, second, third = s3.get_object(Bucket=bucket, Key=key)["Body"].read().splitlines()
     stranger = json.dumps({"recordId": "who", "error": {"errorCode": "Odd", "errorMessage": ""}})
     empty = json.dumps({**json.loads(second), "modelOutput": None})
-    lines = [third, b"", third, b"{torn: secret", stranger.encode(), empty.encode(), first]
+    lines = [third, b"", third, b"{torn: secret", b"5", stranger.encode(), empty.encode(), first]
     s3.put_object(Bucket=bucket, Key=key, Body=b"\n".join(lines))
     with caplog.at_level(logging.WARNING):
         results = job.results()
@@ -429,7 +429,7 @@ def test_lines_that_are_no_records_cost_nothing_but_themselves(
         "Request who failed: Odd",
     ]
     assert [each.message for each in caplog.records] == [
-        f"file=s3://{bucket}/{key} | a line is no record"
+        f"file=s3://{bucket}/{key} lines=2 | lines that are no records are left out"
     ]
 
 

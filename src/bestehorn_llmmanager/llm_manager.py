@@ -25,6 +25,7 @@ from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
     LLMManagerError,
     RequestValidationError,
 )
+from bestehorn_llmmanager.bedrock.models.arns import parse_arn
 from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
 from bestehorn_llmmanager.bedrock.models.catalog_structures import CacheMode
 from bestehorn_llmmanager.bedrock.models.converse_members import members_of
@@ -96,9 +97,8 @@ class LLMManager:
     table. Every sending is in the `attempt_log` of the response or the error.
 
     Safe to share between threads. Pickles: the configuration and what was resolved travel (with
-    the credentials of an explicit `AuthConfig`), clients, the catalogue's data and what was learned
-    do not. Use it as a
-    context manager, or call `close`, to close its connections.
+    the credentials of an explicit `AuthConfig`); clients, the catalogue's data and what was learned
+    do not. Use it as a context manager, or call `close`, to close its connections.
 
     Args:
         models: Names, ids, profile ids or ARNs, in order of preference.
@@ -471,7 +471,7 @@ class LLMManager:
             response,
             call,
             call.preparation.request,
-            idle_timeout=_checked_timeout(idle_timeout),
+            idle_timeout=_checked_timeout(idle_timeout, "idle_timeout"),
             on_event=on_event,
             on_restart=on_restart,
         )
@@ -545,7 +545,7 @@ class LLMManager:
             request["inferenceConfig"] = {**self._inference_config, **given}
         if extra := arguments.get("extra_request_fields"):
             request |= _checked_extra(extra)
-        check_request(request)
+        check_request({**request, "modelId": self._models[0]} if self._are_prompts else request)
         if "outputConfig" in request:
             request["outputConfig"] = to_wire_output_config(request["outputConfig"])
         messages = request.get("messages")  # a prompt's ARN needs none
@@ -585,8 +585,8 @@ class LLMManager:
 
     def _deadline(self, timeout: float | None) -> Deadline | None:
         if timeout is not None:
-            _checked_timeout(timeout)
-            return Deadline(time.monotonic() + timeout, is_hard=True)
+            seconds = _checked_timeout(timeout)
+            return Deadline(time.monotonic() + seconds, is_hard=True) if seconds else None
         if self._timeout is None:
             return None
         is_hard = not isinstance(self._timeout, _Default)
@@ -597,6 +597,9 @@ class LLMManager:
             self._catalog, self._models, self._regions, self._allowed_destinations
         )
         self._table = resolver.table()
+        self._are_prompts = all(
+            (arn := parse_arn(m)) and arn.kind == "prompt" for m in self._models
+        )
         self._pairs, self._left_out = resolver.pairs, resolver.warnings()
 
     def _start(self) -> None:
@@ -616,6 +619,7 @@ class LLMManager:
 
 
 _PARAMETERS = ParameterBuilder()
+_A_YEAR = 365 * 24 * 3600
 _NOT_PICKLED = frozenset({"_calls", "_columns", "_equipment", "_global_calls"})
 
 
@@ -642,12 +646,12 @@ def _check_type(value: object, kind: type, name: str) -> None:
         )
 
 
-def _checked_timeout(timeout: float | None) -> float | None:
-    if timeout is None:
+def _checked_timeout(timeout: float | None, name: str = "timeout") -> float | None:
+    if timeout is None or timeout == math.inf:
         return None
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout > 0:
-        raise ConfigurationError(f"`timeout` must be a number of seconds above 0, got {timeout!r}")
-    return timeout
+        raise ConfigurationError(f"`{name}` must be a number of seconds above 0, got {timeout!r}")
+    return min(timeout, _A_YEAR)  # more than clocks and sockets take means the same
 
 
 def _checked_extra(extra: object) -> dict[str, Any]:
@@ -727,7 +731,7 @@ def _completed(
         response.features_disabled = list(prepared.disabled_features)
     if prepared.removed_parameters:
         response.parameters_removed = list(prepared.removed_parameters)
-        response.original_additional_fields = prepared.wanted_fields
+        response.original_additional_fields = dict(prepared.wanted_fields or {})
         response.final_additional_fields = dict(prepared.fields)
     if validation is not None:
         response.validation_attempts = validation.attempts

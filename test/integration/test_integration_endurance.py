@@ -163,7 +163,7 @@ def test_500_calls_leave_no_memory_threads_or_sockets_behind(
         # 50 new combinations of fields are on record, with some hundred bytes each.
         assert grown < 128 * KIB
         threads, files = threading.active_count(), open_files()
-        assert threads == before[0]
+        assert threads <= before[0]
         assert files <= before[1] + (0 if use is call else 16)
     assert open_files() < files
 
@@ -185,7 +185,7 @@ def test_10_000_calls_leave_no_memory_threads_or_sockets_behind(
     assert answered > 9000
     # 1000 new combinations of fields are on record, with some hundred bytes each.
     assert after[0] - before[0] < 2048 * KIB
-    assert after[1] == before[1]
+    assert after[1] <= before[1]
     assert after[2] <= before[2] + 16
 
 

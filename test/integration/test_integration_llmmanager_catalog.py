@@ -208,7 +208,9 @@ def test_after_a_refresh_calls_go_where_the_new_catalogue_says(
         assert info is not None
         assert info["access_methods"] == ["regional_cris"]
         assert control_plane_requests(new) == [(name, "us-east-1") for name in CONTROL_PLANE]
-        with pytest.raises(RequestValidationError, match="identifier is invalid"):  # the old endpoint does not have the profile
+        with pytest.raises(
+            RequestValidationError, match="identifier is invalid"
+        ):  # the old endpoint does not have the profile
             manager.converse(PROMPT)
         assert old.requests[-1].model_id == f"us.{model_id}"
 

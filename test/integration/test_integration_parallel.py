@@ -1,14 +1,9 @@
-"""Tests what becomes of a run that is interrupted, killed, throttled, or loses a region or its disk.
-
-What is killed or interrupted is a process of its own; the endpoint is another one.
-"""
+"""Tests what becomes of a run that is interrupted, throttled, or loses a region or its disk."""
 
 from __future__ import annotations
 
 import json
 import os
-import random
-import signal
 import subprocess
 import sys
 import threading
@@ -26,7 +21,7 @@ from bestehorn_llmmanager.bedrock.models.parallel_structures import (
     BedrockConverseRequest,
     ParallelProcessingConfig,
 )
-from bestehorn_llmmanager.testing import Fault, LocalBedrockProcess
+from bestehorn_llmmanager.testing import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +31,6 @@ if TYPE_CHECKING:
 
 EAST, WEST = "us-east-1", "us-west-2"
 QUICK = RetryConfig(max_retries=3, retry_delay=0.005, max_retry_delay=0.05)
-posix_only = pytest.mark.skipif(sys.platform == "win32", reason="no such signals here")
 
 
 def new_manager(*, most: int = 16, **options: Any) -> ParallelLLMManager:
@@ -69,181 +63,7 @@ def keys_in(journal: Path) -> list[str]:
     return [json.loads(line)["key"] for line in lines if line.endswith(b"\n")]
 
 
-# --- a process of its own -------------------------------------------------------------------------
-
-PROGRAM = """
-import json, sys, threading, time
-from bestehorn_llmmanager import ParallelLLMManager
-from bestehorn_llmmanager.bedrock.catalog import CacheMode
-from bestehorn_llmmanager.bedrock.models.llm_manager_structures import RetryConfig
-from bestehorn_llmmanager.bedrock.models.parallel_structures import (
-    BedrockConverseRequest,
-    ParallelProcessingConfig,
-)
-
-how, count, most, journal = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-
-
-def requests():
-    for number in range(count):
-        # Every third has no id of its own; some of these are equal.
-        name = None if number % 3 == 0 else f"r{number}"
-        text = f"same {number % 9}" if number % 3 == 0 else name
-        yield BedrockConverseRequest(
-            [{"role": "user", "content": [{"text": text}]}], request_id=name
-        )
-
-
-manager = ParallelLLMManager(
-    ["Nova Lite"],
-    ["us-east-1", "us-west-2"],
-    retry_config=RetryConfig(max_retries=2, retry_delay=0.01),
-    parallel_config=ParallelProcessingConfig(max_concurrent_requests=most),
-    catalog_cache_mode=CacheMode.NONE,
-    catalog_refresh="never",
-)
-
-
-def told(figures):
-    if figures.done - figures.resumed == 1:
-        print("first", flush=True)
-
-
-answered = []
-try:
-    if how == "list":
-        response = manager.converse_parallel(list(requests()), journal=journal, progress=told)
-        answered = response.successful_request_ids
-    else:
-        results = manager.iter_converse_parallel(requests(), journal=journal, progress=told)
-        if how == "left":
-            next(results)
-            sys.exit()  # and the iterator is still there
-        for name, response in results:
-            answered.append(name)
-except KeyboardInterrupt as interrupt:
-    partial = getattr(interrupt, "partial_response", None)
-    if partial is not None:
-        answered = partial.successful_request_ids
-    print("interrupted")
-print(json.dumps({
-    "answered": len(answered),
-    "ids": len(set(answered)),
-    "threads": [t.name for t in threading.enumerate() if t.name.startswith("bestehorn")],
-}))
-"""
-
-
-class Run:
-    """A run in a process of its own."""
-
-    def __init__(
-        self,
-        bedrock: LocalBedrockProcess,
-        how: str,
-        journal: Path,
-        *,
-        count: int = 400,
-        most: int = 8,
-    ) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, how, str(count), str(most), str(journal)],
-            env={**os.environ, **bedrock.environment()},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def wait_for_first_answer(self) -> None:
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline() == "first\n"
-
-    def send(self, number: signal.Signals) -> None:
-        self.process.send_signal(number)
-
-    def lines(self, timeout: float = 60) -> list[str]:
-        """What it says to its end."""
-        out, err = self.process.communicate(timeout=timeout)
-        assert "Traceback" not in err, err
-        return out.splitlines()
-
-
-@pytest.fixture
-def endpoint() -> Iterator[LocalBedrockProcess]:
-    with LocalBedrockProcess(latency=0.02, record_bodies=True) as bedrock:
-        yield bedrock
-
-
-def served_by_text(bedrock: LocalBedrockProcess) -> Counter[str]:
-    """How often each text was asked, once no request is under way any more."""
-    before = -1
-    while (count := bedrock.count("Converse")) != before:
-        before = count
-        time.sleep(0.06)
-    return Counter(
-        served.body["messages"][0]["content"][0]["text"]
-        for served in bedrock.requests
-        if served.operation == "Converse" and served.body
-    )
-
-
-# --- Ctrl-C ---------------------------------------------------------------------------------------
-
-
-@posix_only
-@pytest.mark.parametrize("how", ["list", "iterator"])
-@pytest.mark.parametrize("seed", range(3))
-def test_ctrl_c_ends_the_run_soon_and_costs_no_answer(
-    endpoint: LocalBedrockProcess, tmp_path: Path, how: str, seed: int
-) -> None:
-    journal = tmp_path / "run.jsonl"
-    run = Run(endpoint, how, journal)
-    run.wait_for_first_answer()
-    time.sleep(random.Random(seed).uniform(0, 0.3))
-    sent = time.monotonic()
-    run.send(signal.SIGINT)
-    said, result = run.lines()[-2:]
-    assert time.monotonic() - sent < 3
-    assert said == "interrupted"
-    outcome = json.loads(result)
-    assert outcome["threads"] == []
-    # All that was paid for has been kept.
-    assert len(keys_in(journal)) == len(set(keys_in(journal))) == endpoint.count("Converse") < 400
-    if how == "list":
-        assert outcome["answered"] == outcome["ids"] == endpoint.count("Converse")
-
-
-@posix_only
-def test_a_second_ctrl_c_leaves_calls_that_hang_to_themselves(
-    endpoint: LocalBedrockProcess, tmp_path: Path
-) -> None:
-    endpoint.fail(Fault.hang(), operation="Converse", after=20)
-    journal = tmp_path / "run.jsonl"
-    run = Run(endpoint, "list", journal)
-    run.wait_for_first_answer()
-    while len(keys_in(journal)) < 20:
-        time.sleep(0.01)
-    run.send(signal.SIGINT)
-    with pytest.raises(subprocess.TimeoutExpired):
-        run.process.wait(0.4)
-    sent = time.monotonic()
-    run.send(signal.SIGINT)
-    said, result = run.lines()[-2:]
-    assert time.monotonic() - sent < 3
-    assert said == "interrupted"
-    assert json.loads(result)["answered"] == 20
-
-
-@posix_only
-def test_a_program_that_ends_in_the_middle_of_an_iteration_does_not_wait_for_what_hangs(
-    endpoint: LocalBedrockProcess, tmp_path: Path
-) -> None:
-    endpoint.fail(Fault.hang(), operation="Converse", after=3)
-    start = time.monotonic()
-    run = Run(endpoint, "left", tmp_path / "run.jsonl")
-    assert run.lines() == ["first"]
-    assert run.process.returncode == 0
-    assert time.monotonic() - start < 10
+# --- an interrupt ---------------------------------------------------------------------------------
 
 
 def test_an_interrupt_of_the_consumer_stops_the_run_too(
@@ -257,69 +77,6 @@ def test_an_interrupt_of_the_consumer_stops_the_run_too(
         consume()
     assert not [t for t in threading.enumerate() if t.name.startswith("bestehorn")]
     assert len(keys_in(tmp_path / "j")) == bedrock.count("Converse") < 100
-
-
-# --- SIGKILL --------------------------------------------------------------------------------------
-
-
-def texts_by_key(count: int) -> dict[str, str]:
-    """The text of each request of the program, by its key in the journal."""
-    equal: Counter[str] = Counter()
-    texts = {}
-    for number in range(count):
-        if number % 3:
-            texts[f"r{number}"] = f"r{number}"
-            continue
-        text = f"same {number % 9}"
-        messages = [{"role": "user", "content": [{"text": text}]}]
-        content = BedrockConverseRequest(messages).content_key[:32]
-        equal[content] += 1
-        texts[f"content {content} {equal[content]}"] = text
-    return texts
-
-
-def kill_and_resume(
-    bedrock: LocalBedrockProcess, journal: Path, *, kills: int, count: int, seed: int
-) -> int:
-    """Kill a run again and again, then let it finish; gives how many answers were lost by that.
-
-    Whatever was in the journal at a kill is not asked again.
-    """
-    dice = random.Random(seed)
-    texts = texts_by_key(count)
-    wanted = Counter(texts.values())
-    complete: set[str] = set()
-    asked: Counter[str] = Counter()
-    for number in range(kills):
-        run = Run(bedrock, dice.choice(["list", "iterator"]), journal, count=count)
-        if number % 2:
-            run.wait_for_first_answer()
-        time.sleep(dice.uniform(0, 0.25))
-        run.send(signal.SIGKILL)
-        run.process.communicate()
-        now = served_by_text(bedrock)
-        assert [text for text in complete if now[text] > asked[text]] == []
-        kept = Counter(texts[key] for key in keys_in(journal))
-        assert kept <= wanted
-        complete, asked = {text for text in kept if kept[text] == wanted[text]}, now
-    lines = Run(bedrock, "list", journal, count=count).lines()
-    assert json.loads(lines[-1]) == {"answered": count, "ids": count, "threads": []}
-    keys = keys_in(journal)
-    assert len(keys) == count
-    assert {*keys} == {*texts}
-    total = served_by_text(bedrock)
-    assert [text for text in complete if total[text] > asked[text]] == []
-    assert total >= wanted
-    return total.total() - count
-
-
-@posix_only
-def test_a_run_that_is_killed_five_times_asks_nothing_again_that_its_journal_has(
-    endpoint: LocalBedrockProcess, tmp_path: Path
-) -> None:
-    lost = kill_and_resume(endpoint, tmp_path / "run.jsonl", kills=5, count=120, seed=1)
-    # At most what was under way at each kill.
-    assert lost <= 5 * 8
 
 
 # --- an unkind service ----------------------------------------------------------------------------
@@ -411,59 +168,3 @@ def test_a_full_disk_ends_an_iteration_after_the_answers(
     with pytest.raises(ParallelProcessingError, match="No space left on device"):
         given.extend(name for name, _ in results)
     assert len(set(given)) == len(given) == bedrock.count("Converse") < 500
-
-
-# --- memory ---------------------------------------------------------------------------------------
-
-PEAK = """
-import sys
-from bestehorn_llmmanager import ParallelLLMManager
-from bestehorn_llmmanager.bedrock.catalog import CacheMode
-from bestehorn_llmmanager.bedrock.models.parallel_structures import (
-    BedrockConverseRequest,
-    ParallelProcessingConfig,
-)
-
-count, journal = int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None
-
-
-def requests():
-    for number in range(count):
-        yield BedrockConverseRequest(
-            [{"role": "user", "content": [{"text": f"{number} " + "x" * 2000}]}]
-        )
-
-
-manager = ParallelLLMManager(
-    ["Nova Lite"],
-    ["us-east-1", "us-west-2"],
-    parallel_config=ParallelProcessingConfig(max_concurrent_requests=16),
-    catalog_cache_mode=CacheMode.NONE,
-    catalog_refresh="never",
-)
-answered = 0
-for name, response in manager.iter_converse_parallel(requests(), journal=journal):
-    answered += response.success
-status = open("/proc/self/status").read()
-print(answered, status.partition("VmHWM:")[2].split()[0])
-"""
-
-
-def peak_of(bedrock: LocalBedrockProcess, count: int, journal: Path | None = None) -> int:
-    """KiB of memory that a process has at most that answers so many requests."""
-    command = [sys.executable, "-c", PEAK, str(count), *([str(journal)] if journal else [])]
-    environment = {**os.environ, **bedrock.environment()}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    answered, peak = map(int, done.stdout.split())
-    assert answered == count
-    return peak
-
-
-linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-
-
-@linux_only
-def test_memory_does_not_grow_with_the_number_of_requests() -> None:
-    with LocalBedrockProcess() as bedrock:
-        few, many = peak_of(bedrock, 300), peak_of(bedrock, 3000)
-    assert many <= 1.1 * few, (few, many)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from bestehorn_llmmanager.bedrock.builders.parameter_builder import ParameterBuilder
 from bestehorn_llmmanager.bedrock.calls.preparation import Preparation
@@ -99,7 +100,8 @@ def line_of(number: int, body: bytes) -> bytes:
     return b'{"recordId":"%s","modelInput":%s}\n' % (record_id(number).encode(), body)
 
 
-class Record(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Record:
     """A line of a job's input or output.
 
     Attributes:
@@ -110,9 +112,9 @@ class Record(NamedTuple):
     """
 
     record_id: str
-    sent: Any
-    answer: dict[str, Any] | None
-    error: Mapping[str, Any] | None
+    sent: Any = field(repr=False)
+    answer: dict[str, Any] | None = field(repr=False)
+    error: Mapping[str, Any] | None = field(repr=False)
 
 
 def read_line(line: bytes) -> Record | None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bestehorn_llmmanager.bedrock.calls.failures import failure_of
+from bestehorn_llmmanager.bedrock.calls.failures import failure_of, forget_request
+from bestehorn_llmmanager.bedrock.calls.preparation import Lacking
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
     APIThrottleError,
     ContentError,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_READ_TIMEOUT_STEPS = (1, 2, 5, 10, 30, 60, 300, 600)
 _MAY_BE_ABOUT_PREFILL = {Decision.WITHOUT_PREFILL, Decision.NEXT_MODEL, Decision.REFUSED}
 
 
@@ -108,7 +110,7 @@ class Call:
             equipment.retry,
             equipment.health,
             needs_profile=self._needs_profile,
-            lacking=preparation.lacking(),
+            lacking=Lacking(preparation),
             deadline=deadline,
             waits_out_throttling=equipment.waits_out_throttling,
         )
@@ -117,6 +119,8 @@ class Call:
         self.log: list[AttemptRecord] = []
         self.warnings: list[str] = []
         self.continues = False
+        self.sleep = equipment.sleep
+        self._without_prefill: set[str] = set()
         self._final: dict[Target, tuple[Verdict, Exception]] = {}
         self._prepared: Prepared | None = None
         self._renewed = False
@@ -131,7 +135,7 @@ class Call:
         if attempt is None:
             return None
         if attempt.pause:
-            self._equipment.sleep(attempt.pause)
+            self.sleep(attempt.pause)
         target = attempt.target
         self._sent_at = datetime.now(timezone.utc)
         self._sent = time.perf_counter()
@@ -182,7 +186,9 @@ class Call:
         Raises:
             AuthenticationError: There are no credentials.
         """
-        left = idle_timeout
+        left: float | None = None
+        if idle_timeout is not None:  # the reader bounds it exactly
+            left = next((step for step in _READ_TIMEOUT_STEPS if step >= idle_timeout), None)
         if self.deadline is not None and self.deadline.is_hard:
             until_deadline = self.deadline.at - time.monotonic()
             left = until_deadline if left is None else min(left, until_deadline)
@@ -220,20 +226,22 @@ class Call:
         retryable = self._equipment.retry.retryable_errors
         if not is_from_aws(error, retryable):
             raise error
-        if type(error).__name__ == "ParamValidationError":
-            # botocore quotes what stands at the place, which may be a prompt.
-            error = explain_param_validation(error, self.preparation.request)
+        prepared = self._prepared
         verdict = classify(
             error,
-            additional_fields=self._prepared.fields if self._prepared else (),
+            additional_fields=prepared.fields if prepared else (),
             retryable_errors=retryable,
         )
-        return self.decide(attempt, self._achievable(attempt, verdict, error), error)
+        verdict = self._achievable(attempt, verdict, error)
+        if type(error).__name__ == "ParamValidationError":
+            # botocore quotes what stands at the place, which may be a prompt.
+            sent = prepared.request if prepared else self.preparation.request
+            error = explain_param_validation(error, sent)
+        return self.decide(attempt, verdict, error)
 
     def decide(self, attempt: Attempt, verdict: Verdict, error: Exception) -> Decision:
         """Take note of a failure whose verdict is known."""
-        # The record outlives the call; a traceback would keep its frames, and the prompt, alive.
-        error.__traceback__ = None
+        forget_request(error)  # the record outlives the call
         decision = verdict.decision
         self._plan.failed(attempt, verdict)
         entry = self._by_target[attempt.target]
@@ -257,7 +265,12 @@ class Call:
     def takes_prefill(self, target: Target) -> bool:
         """Whether to give `target` the beginning of its answer; where unknown, it is tried."""
         known = self._equipment.learned.prefill.get(target.model_id, target.takes_prefill)
-        return known is not False
+        return known is not False and target.model_id not in self._without_prefill
+
+    def abandoned(self, attempt: Attempt) -> None:
+        """Take note that the caller wants no more of the answer."""
+        self._by_target[attempt.target].end_time = datetime.now(timezone.utc)
+        self._record(attempt, "closed by the caller", None)
 
     def took_prefill(self, target: Target) -> None:
         self._equipment.learned.prefill[target.model_id] = True
@@ -319,8 +332,8 @@ class Call:
     def _achievable(self, attempt: Attempt, verdict: Verdict, error: Exception) -> Verdict:
         """The verdict, or the next best where it cannot be carried out (again)."""
         target, next_model = attempt.target, Verdict(Decision.NEXT_MODEL)
-        if self.continues and verdict.decision in _MAY_BE_ABOUT_PREFILL:
-            self._equipment.learned.prefill[target.model_id] = False
+        if self.continues and self._is_about_prefill(target, verdict):
+            self._without_prefill.add(target.model_id)
             self.continues = False
             return Verdict(Decision.WITHOUT_PREFILL)
         match verdict.decision:
@@ -341,6 +354,13 @@ class Call:
                     return Verdict(Decision.NO_CREDENTIALS)
                 self._renewed = True
         return verdict
+
+    def _is_about_prefill(self, target: Target, verdict: Verdict) -> bool:
+        """Whether the beginning of the answer may be what the model refuses."""
+        if verdict.decision is Decision.WITHOUT_PREFILL:
+            self._equipment.learned.prefill[target.model_id] = False
+            return True
+        return target.takes_prefill is not True and verdict.decision in _MAY_BE_ABOUT_PREFILL
 
     def _leave_out(self, target: Target, names: tuple[str, ...], error: Exception) -> bool:
         prepared, learned = self._prepared, self._equipment.learned

@@ -10,7 +10,7 @@ from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
     RequestValidationError,
     RetryExhaustedError,
 )
-from bestehorn_llmmanager.bedrock.retry.decisions import Decision
+from bestehorn_llmmanager.bedrock.retry.decisions import Decision, is_known_code
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +32,25 @@ _QUOTABLE = {
     Decision.NEXT_CREDENTIALS,
 }
 _LONGEST_QUOTE = 200
+
+
+def forget_request(error: BaseException) -> None:
+    """Make an error forget what was sent: the frames of its traceback, and botocore's request.
+
+    Both hold the prompt; the request has the signature, or the key, in its headers.
+    """
+    pending: list[BaseException | None] = [error]
+    seen = set()
+    while pending:
+        each = pending.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        each.__traceback__ = None
+        pending += [each.__cause__, each.__context__]
+        if any(kind.__name__ == "HTTPClientError" for kind in type(each).__mro__):
+            for name in ("request", "response"):
+                setattr(each, name, None)
 
 
 def failure_of(
@@ -126,7 +145,8 @@ def _described(decision: Decision, error: Exception) -> str:
     if decision is Decision.REJECTED:
         return "the answer was rejected"
     code, said = _answer(error).get("Code"), _answer(error).get("Message")
-    if decision not in _QUOTABLE or code == "ValidationException" or not isinstance(said, str):
+    is_quotable = decision in _QUOTABLE and is_known_code(code) and code != "ValidationException"
+    if not is_quotable or not isinstance(said, str):
         return _named(error)
     return f"{_named(error)} ({said[:_LONGEST_QUOTE]})"
 

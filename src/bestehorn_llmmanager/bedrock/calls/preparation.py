@@ -43,6 +43,16 @@ class Prepared(NamedTuple):
         return self.request.get(_FIELDS) or {}
 
 
+class Lacking:
+    """The ids of the models that are known, by now, to lack a feature of a request."""
+
+    def __init__(self, preparation: Preparation) -> None:
+        self._preparation = preparation
+
+    def __contains__(self, model_id: object) -> bool:
+        return self._preparation.lacks(model_id)
+
+
 class Preparation:
     """The request of one call with what makes it differ from target to target.
 
@@ -89,14 +99,12 @@ class Preparation:
             self._features = features_used(self.request)
         return self._features
 
-    def lacking(self) -> frozenset[str]:
-        """Ids of the models that are known to lack a feature of the request."""
+    def lacks(self, model_id: object) -> bool:
+        """Whether a model is known to lack a feature of the request, other than cache points."""
         features = self._learned.features
-        if not features:
-            return _NOTHING
-        # A model that does not cache answers as well as any.
-        used = self.features - {"prompt_caching"}
-        return frozenset(model for model in features if features[model] & used)
+        if not features or not isinstance(model_id, str):
+            return False
+        return bool(features.get(model_id, _NOTHING) & self.features - {"prompt_caching"})
 
     def can_do_without(self, feature: str) -> bool:
         """Whether the request has `feature`, can be sent without, and is refused because of it.

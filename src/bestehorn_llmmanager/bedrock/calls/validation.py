@@ -28,6 +28,7 @@ class ResponseValidation:
 
     def __init__(self, config: ResponseValidationConfig) -> None:
         self._config = config
+        self._has_raised = False
         self._refusals: dict[Target, int] = {}
         self.attempts: list[ValidationAttempt] = []
         self.errors: list[dict[str, Any]] = []
@@ -51,13 +52,18 @@ class ResponseValidation:
         )
 
     def error(self) -> Exception:
-        """The last refusal as an error for the record."""
+        """The last refusal as an error for the record; says nothing of the answer by itself."""
+        raised = (self.errors[-1].get("error_details") or {}).get("exception_type")
+        if self._has_raised:
+            return Exception(f"Validation failed: the validation function raised {raised}")
         return Exception(f"Validation failed: {self.errors[-1].get('error_message')}")
 
     def _ask(self, response: BedrockResponse) -> ValidationResult:
+        self._has_raised = False
         try:
             result: object = self._config.response_validation_function(response)
         except Exception as error:  # noqa: BLE001  (the caller's function; its answer is "no")
+            self._has_raised = True
             return ValidationResult(
                 success=False,
                 error_message=f"The validation function raised {type(error).__name__}: {error}",

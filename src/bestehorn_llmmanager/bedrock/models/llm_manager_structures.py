@@ -225,7 +225,7 @@ class RetryConfig:
         max_retries: Further tries on the same target after the first; 0 is fine.
         retry_delay: Seconds before the first further try; 0 is fine.
         backoff_multiplier: Growth of that pause from try to try.
-        max_retry_delay: Longest pause in seconds.
+        max_retry_delay: Longest pause in seconds, unless the service asks for a longer one.
         retryable_errors: Error codes or exception class names to retry besides the known ones.
         region_order: One of `RegionOrder`.
         access_method_preference: One of `AccessMethodPreferenceNames`, to be tried first.

@@ -71,7 +71,8 @@ class StreamingResponse(OriginAccessors, TokenAccessors):
     """The answer to one request, arriving; iterate over it once to get the pieces of its text.
 
     The request is sent when the iteration starts. No failure leaves the iteration as an
-    exception: it ends early, `success` is False and `stream_errors` says why.
+    exception: it ends early, `success` is False and `stream_errors` says why. What a callback
+    raises does leave it, and closes the stream.
 
     Who does not read to the end should call `close`, or use a ``with`` block, so that the
     connection is free. For one thread at a time, except for `close`.

@@ -21,7 +21,7 @@ from bestehorn_llmmanager.bedrock.parallel.pacing import PacedHealth
 from bestehorn_llmmanager.bedrock.parallel.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
     from bestehorn_llmmanager.bedrock.parallel.pacing import Pacer
@@ -146,6 +146,11 @@ class _Places:
                         self._known.pop(next(iter(self._known)))
         return place
 
+    def forget(self, parcel: Parcel) -> None:
+        """Let a place go, with its threads as soon as they are idle."""
+        with self._lock:
+            self._known.pop(parcel.key, None)
+
 
 _places = _Places()
 
@@ -178,19 +183,27 @@ class Elsewhere:
     """Gives orders to an executor of processes, as many to a task as its speed asks for.
 
     A task costs the executor the same whatever is in it; so those that come in quick succession
-    go together, to be answered at the same time, and slow ones go alone. Whatever the executor,
-    no more than `most` are with it at once. Orders of a task that is lost with its process go
-    again, each alone. Safe to share between threads; one lock guards everything.
+    go together, to be answered at the same time, and slow ones go alone. No more orders are with
+    the executor at once than the pacer has as its `most`. Those of a task that is lost with its
+    process go again, each alone. Safe to share between threads; one lock guards everything.
 
     Args:
         executor: Any; the processes of a `ProcessPoolExecutor` and of a Dask cluster are counted.
         manager: Sends, over there.
         pacer: Its quota is divided by the processes.
-        most: Orders at once.
+        now: Monotonic clock.
     """
 
-    def __init__(self, executor: Executor, manager: LLMManager, pacer: Pacer) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        manager: LLMManager,
+        pacer: Pacer,
+        *,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._executor = executor
+        self._now = now
         self._most = pacer.most
         processes, self._tasks_at_once = _size_of(executor, self._most)
         self._parcel = Parcel.of(manager, pacer.part(processes))
@@ -231,6 +244,7 @@ class Elsewhere:
             job.future.cancel()
         if threading.current_thread() is not self._dispatcher:
             self._dispatcher.join()
+        _places.forget(self._parcel)  # where the executor's workers are threads of this process
 
     def _dispatch(self) -> None:
         while True:
@@ -280,7 +294,7 @@ class Elsewhere:
         return tasks
 
     def _send(self, jobs: list[_Job]) -> None:
-        sent = time.monotonic()
+        sent = self._now()
         orders = tuple(job.order for job in jobs)
         try:
             task = self._executor.submit(answer_elsewhere, self._parcel, orders)
@@ -294,7 +308,7 @@ class Elsewhere:
         if error is not None or task.cancelled():
             self._lost(jobs, error, may_go_again=len(jobs) > 1)
             return
-        self._leave(jobs, time.monotonic() - sent)
+        self._leave(jobs, self._now() - sent)
         for job, outcome in zip(jobs, task.result(), strict=True):
             try:
                 response, failure, cause = pickle.loads(outcome)  # noqa: S301  (our own bytes)

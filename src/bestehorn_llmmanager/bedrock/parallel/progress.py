@@ -97,7 +97,7 @@ class Listener:
             total: Requests in all, None if not known.
         """
         if self._bar is not None:
-            self._bar = self._bar(total=total, unit="request", smoothing=0.1, miniters=1)
+            self._bar = self._bar(total=total, unit="request", miniters=1)
             self._tell = self._show
 
     def tell(self, figures: RunProgress) -> None:

@@ -238,6 +238,11 @@ def classify(
     return verdict
 
 
+def is_known_code(code: object) -> bool:
+    """Whether the service's error code stands in the table, rather than being judged by status."""
+    return code in _BY_CODE
+
+
 def is_from_aws(error: BaseException, retryable_errors: Collection[str] = ()) -> bool:
     """Whether a call to AWS failed with it; others are bugs, or for somebody else to handle.
 
@@ -426,7 +431,9 @@ def _unknown_parameters(said: str, fields: Collection[str]) -> tuple[str, ...]:
     first = next((word for word in words if _named(fields, {word})), None)
     if first is not None:
         return _named(fields, {first})
-    return tuple(fields) if len(fields) == 1 else ()
+    rest = said[phrase.end() :].strip(" .")
+    names_nothing = rest in {"", "for this model"}
+    return tuple(fields) if names_nothing and len(fields) == 1 else ()
 
 
 def _named(fields: Collection[str], words: Collection[str]) -> tuple[str, ...]:

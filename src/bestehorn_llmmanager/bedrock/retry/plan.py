@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bestehorn_llmmanager.bedrock.retry.decisions import Decision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Container, Sequence
 
     from bestehorn_llmmanager.bedrock.models.llm_manager_structures import RetryConfig
     from bestehorn_llmmanager.bedrock.retry.decisions import Verdict
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _REPEATS_OF_LOST_ANSWERS = 1
 # No attempt starts with less than a second left; a call that was given one still has it here.
 _SHORTEST_ATTEMPT_SECONDS = 0.95
+_LONGEST_WAIT_SECONDS = 300.0
 
 
 class Attempt(NamedTuple):
@@ -70,7 +71,7 @@ class Plan:
         retry: How often, and with which pauses.
         health: Which targets rest.
         needs_profile: Whether a target is known to refuse direct access.
-        lacking: Ids of models known to lack a feature that the request uses.
+        lacking: Ids of models known to lack a feature that the request uses; may grow meanwhile.
         deadline: When to stop.
         waits_out_throttling: Whether targets that throttle are tried until the deadline, however
             often.
@@ -83,6 +84,7 @@ class Plan:
         "_failures",
         "_health",
         "_is_patient",
+        "_lacking",
         "_lost_answers",
         "_needs_profile",
         "_now",
@@ -102,7 +104,7 @@ class Plan:
         health: TargetHealth,
         *,
         needs_profile: Callable[[Target], bool],
-        lacking: Collection[str] = (),
+        lacking: Container[str] = (),
         deadline: Deadline | None = None,
         waits_out_throttling: bool = False,
         now: Callable[[], float] = time.monotonic,
@@ -115,10 +117,9 @@ class Plan:
         self._is_patient = waits_out_throttling and deadline is not None
         self._now = now
         self._rand = rand
-        self._untried = (
-            [t for t in targets if t.model_id not in lacking] if lacking else list(targets)
-        )
-        self._parked = [t for t in targets if t.model_id in lacking] if lacking else []
+        self._lacking = lacking
+        self._untried = list(targets)
+        self._parked: list[Target] = []
         self._waiting: list[_Waiting] = []
         self._same: Attempt | None = None
         self._failures: dict[Target, int] = {}
@@ -127,8 +128,9 @@ class Plan:
 
     def next(self) -> Attempt | None:
         """The next attempt; None when nothing is left, or no time."""
-        attempt = self._same or self._first_try() or self._another_try() or self._last_resort()
-        self._same = None
+        attempt, self._same = self._same, None
+        if attempt is None or not self._is_in_time(attempt):
+            attempt = self._first_try() or self._another_try() or self._last_resort() or attempt
         if attempt is not None and attempt.pause and not self._is_in_time(attempt):
             attempt = self._last_resort() or attempt
         if attempt is None or self._is_in_time(attempt):
@@ -175,7 +177,11 @@ class Plan:
         if self._health:
             rests = [self._health.rests_until(target) for target in self._untried]
             position = min(range(len(rests)), key=rests.__getitem__)
-        return self._attempt(self._untried.pop(position))
+        target = self._untried.pop(position)
+        if target.model_id in self._lacking:
+            self._park(target)
+            return self._first_try()
+        return self._attempt(target)
 
     def _attempt(self, target: Target) -> Attempt:
         way = target.ways[0]
@@ -203,6 +209,8 @@ class Plan:
         is_patient = self._is_patient and verdict.decision is Decision.REST and pause > 0
         if failures > self._retry.max_retries and not is_patient:
             return
+        if pause > max(_LONGEST_WAIT_SECONDS, self._retry.max_retry_delay):
+            return  # the service asks for more than a call should last
         lost = verdict.decision is Decision.GENERATE_AGAIN
         self._waiting.append(_Waiting(self._now() + pause, attempt.target, attempt.way, lost))
 

@@ -94,7 +94,11 @@ class TargetTable:
         targets = [target for target in cells if target]
         if method:
             targets = [target.preferring(method) for target in targets]
-        return list(dict.fromkeys(targets))
+        # A model that was given by two names is one target.
+        unique: dict[object, Target] = {}
+        for target in targets:
+            unique.setdefault((target.key, target.ways), target)
+        return list(unique.values())
 
 
 _ORDERS_REMEMBERED = 64  # every rotation of a few regions; shuffled orders of many are not kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -89,16 +90,24 @@ class StreamRun:
 
     def _pieces(self) -> Iterator[str]:
         call = self._call
+        if call.sleep is time.sleep:
+            call.sleep = self._ended.wait  # a pause ends with the stream
         self._response.attempts, self._response.attempt_log = call.attempts, call.log
         while attempt := call.next():
+            if self._ended.is_set():  # in the pause before it
+                return
             error: Exception | None = None
             try:
                 yield from self._read(self._open(attempt))
             except BrokenStreamError as broken:
                 error = broken.error
+            except BaseException:  # closed, or an error of the caller's own function
+                call.abandoned(attempt)
+                raise
             finally:
                 self._close_reader()
             if self._ended.is_set():
+                call.abandoned(attempt)
                 return
             if self._answer.is_complete:
                 self._finished(attempt, error)
@@ -115,8 +124,6 @@ class StreamRun:
 
     def _open(self, attempt: Attempt) -> StreamReader:
         call, way = self._call, attempt.way
-        if self._ended.is_set():  # in the pause before this attempt
-            raise BrokenStreamError(StreamingError("It was closed before it was opened."))
         self._note_attempt(attempt)
         self._aim(attempt.target)
         deadline = call.deadline
@@ -242,7 +249,7 @@ class StreamRun:
         response.features_disabled = list(prepared.disabled_features)
         if prepared.removed_parameters:
             response.parameters_removed = list(prepared.removed_parameters)
-            response.original_additional_fields = prepared.wanted_fields
+            response.original_additional_fields = dict(prepared.wanted_fields or {})
             response.final_additional_fields = dict(prepared.fields)
         response.final_response = BedrockResponse(
             success=True,

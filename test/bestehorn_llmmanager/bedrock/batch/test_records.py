@@ -194,6 +194,16 @@ def test_what_is_no_record_is_none(line: bytes) -> None:
     assert read_line(line) is None
 
 
+def test_a_record_shows_nothing_but_its_id() -> None:
+    wire = {
+        "recordId": "a",
+        "modelInput": "secret",
+        "modelOutput": {"secret": 1},
+        "error": {"x": "secret"},
+    }
+    assert repr(read_line(json.dumps(wire).encode())) == "Record(record_id='a')"
+
+
 @pytest.mark.parametrize("wrong", ["text", ["a"], None, 5])
 def test_an_answer_of_another_shape_is_none(wrong: object) -> None:
     line = json.dumps({"recordId": "a", "modelOutput": wrong, "error": wrong}).encode()

@@ -162,7 +162,7 @@ def test_an_authentication_error_names_the_code_and_the_region() -> None:
 
 @pytest.mark.parametrize("decision", Decision)
 def test_what_the_service_says_of_accounts_and_quotas_is_quoted(decision: Decision) -> None:
-    error = answer("SomeException", "Ask for a higher quota.")
+    error = answer("ThrottlingException", "Ask for a higher quota.")
     # Another target, so that the call is exhausted whatever became of this one.
     message = str(failed((decision, error), THROTTLED, out_of_time=True))
     about_the_account = {
@@ -172,6 +172,13 @@ def test_what_the_service_says_of_accounts_and_quotas_is_quoted(decision: Decisi
         Decision.NEXT_CREDENTIALS,
     }
     assert ("Ask for a higher quota." in message) is (decision in about_the_account)
+
+
+def test_what_an_unknown_code_says_is_not_quoted() -> None:
+    error = answer("SomeException", "It may quote the prompt.")
+    message = str(failed((Decision.NEXT_TARGET, error), THROTTLED, out_of_time=True).message)
+    assert "SomeException" in message
+    assert "quote the prompt" not in message
 
 
 NOT_HERE = (Decision.NEXT_TARGET, answer("ValidationException", f"not here: {SECRET}"))

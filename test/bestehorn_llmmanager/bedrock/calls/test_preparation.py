@@ -114,7 +114,7 @@ def test_a_feature_that_a_model_lacks_is_left_out_for_it_alone(
     learned = Learned()
     learned.lacks_feature("b", feature)
     prepared = preparation({"messages": user(TEXT, block)}, learned)
-    assert prepared.lacking() == last
+    assert prepared.lacks("b") is bool(last)
     assert prepared.for_target(OTHER) == Prepared(
         {"messages": user(TEXT)}, disabled_features=(feature,)
     )
@@ -144,7 +144,7 @@ def test_several_features_and_parameters_go_together() -> None:
 def test_models_that_lack_what_the_request_does_not_use_are_as_good_as_any() -> None:
     learned = Learned()
     learned.lacks_feature("b", "image_processing")
-    assert preparation({"messages": user(TEXT)}, learned).lacking() == frozenset()
+    assert preparation({"messages": user(TEXT)}, learned).lacks("b") is False
 
 
 def test_what_would_ask_something_else_is_not_left_out() -> None:
@@ -290,6 +290,6 @@ def test_whatever_is_left_out_the_question_and_the_guardrail_stay_and_nothing_is
     assert refused.isdisjoint(sent.fields)
     assert set(sent.disabled_features) <= {*lacking, "prompt_caching"}
     missed = set(sent.disabled_features) - {"prompt_caching"}
-    assert prepared.lacking() == ({CLAUDE} if missed else set())
+    assert prepared.lacks(CLAUDE) is bool(missed)
     if "prompt_caching" in sent.disabled_features:
         assert "prompt_caching" not in features_used(sent.request)

@@ -118,8 +118,8 @@ def run(call: Call) -> list[Decision | str]:
         (5, True, None, 5),
         (29, True, None, 10),
         (10_000, True, None, 600),
-        (None, False, 7, 5),
-        (20, True, 3, 2),
+        (None, False, 7, 10),
+        (20, True, 3, 5),
         (1.2, True, 60, 1),
     ],
 )

@@ -201,7 +201,9 @@ def test_bytes_anywhere_get_digits_by_their_content(place: str) -> None:
     assert with_image(b"\x00\xff") != with_image(b"\x00\xfe")
 
 
-@pytest.mark.parametrize("messages", [None, [], "text", object(), [object()], 5], ids=repr)
+@pytest.mark.parametrize(
+    "messages", [None, [], "text", object(), [object()], 5], ids=lambda value: type(value).__name__
+)
 def test_messages_of_any_kind_are_for_the_validation_to_refuse(messages: Any) -> None:
     made = request(messages=messages)
     assert re.fullmatch(r"BedrockConverseRequest\(id=req_\w+, messages=\d, .*\)", repr(made))

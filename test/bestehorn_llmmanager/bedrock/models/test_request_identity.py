@@ -172,7 +172,9 @@ def test_what_has_no_stable_form_gets_digits_that_nothing_else_has(content: Any)
 
 
 @pytest.mark.parametrize(
-    "content", [ModelSpecificConfig, object(), {"a"}, print, threading, NOWHERE], ids=repr
+    "content",
+    [ModelSpecificConfig, object(), {"a"}, print, threading, NOWHERE],
+    ids=lambda value: type(value).__name__,
 )
 def test_any_object_has_a_key(content: Any) -> None:
     assert content_digest([content]) == content_digest([content])

@@ -466,11 +466,32 @@ def test_a_target_known_to_need_a_profile_is_not_called_directly_again() -> None
     assert [attempt.way.method for attempt in bench.tried] == ["regional_cris", "direct"]
 
 
+def test_a_target_that_has_no_profile_is_called_as_it_can_be() -> None:
+    bench = Bench([target("m0")])
+    bench.in_need.add(target("m0"))
+    bench.run(always(Decision.NEXT_TARGET))
+    assert [attempt.way.method for attempt in bench.tried] == ["direct"]
+
+
 def test_a_repeated_attempt_goes_the_way_that_was_found() -> None:
     course = iter([Decision.NEXT_METHOD, Decision.AGAIN, Decision.AGAIN, Decision.NEXT_TARGET])
     bench = Bench([target("m0", "r0", "direct", "regional_cris")])
     bench.run(lambda _: Verdict(next(course)))
     assert [attempt.way.method for attempt in bench.tried] == ["direct", *["regional_cris"] * 3]
+
+
+def test_where_no_second_answer_may_be_paid_for_others_are_repeated() -> None:
+    first = {"m0": Decision.GENERATE_AGAIN, "m1": Decision.GENERATE_AGAIN, "m2": Decision.REST}
+    asked = {"m0": 1.0, "m1": 2.0, "m2": 3.0}
+    bench = Bench(grid(3, 1), retry=RetryConfig(retry_delay=0))
+
+    def verdict(attempt: Attempt) -> Verdict:
+        model = attempt.target.model
+        decision = first.pop(model, Decision.NEXT_TARGET)
+        return Verdict(decision, retry_after=asked[model])
+
+    bench.run(verdict)
+    assert [attempt.target.model for attempt in bench.tried] == ["m0", "m1", "m2", "m0", "m2"]
 
 
 def test_the_call_asks_the_same_target_again_after_the_pause_of_the_verdict() -> None:

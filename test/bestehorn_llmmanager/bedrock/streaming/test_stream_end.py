@@ -6,13 +6,12 @@ import gc
 import threading
 import time
 import weakref
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bestehorn_llmmanager.bedrock.exceptions import StreamingError
-from bestehorn_llmmanager.bedrock.models.llm_manager_structures import Boto3Config, RetryConfig
+from bestehorn_llmmanager.bedrock.models.llm_manager_structures import Boto3Config
 from bestehorn_llmmanager.bedrock.models.streaming_response import StreamingResponse
 from bestehorn_llmmanager.bedrock.retry.plan import Deadline
 from bestehorn_llmmanager.bedrock.streaming.stream_reader import StreamReader
@@ -62,6 +61,7 @@ def assert_closed(response: StreamingResponse, raw: Any, *, pieces: list[str]) -
     )
     assert response.total_duration_ms is not None
     assert (response.stream_errors, response.mid_stream_exceptions) == ([], [])
+    assert [each.decision for each in response.attempt_log] == ["closed by the caller"]
     assert len(raw.bodies) == 1
 
 
@@ -225,16 +225,21 @@ def test_what_is_closed_while_it_is_opened_is_not_read(raw: Any, new_manager: Ne
     assert_closed(response, raw, pieces=[])
 
 
-def test_nothing_is_sent_after_a_pause_in_which_it_was_closed(
-    raw: Any, new_manager: NewManager
+def test_closing_ends_the_pause_before_another_attempt(
+    bedrock: LocalBedrock, new_manager: NewManager
 ) -> None:
-    raw.answer(START, text("he"))
-    manager = new_manager(retry_config=RetryConfig(max_retries=1, retry_delay=1))
-    manager._equipment = replace(manager._equipment, sleep=lambda _: response.close())
-    response = manager.converse_stream(PROMPT)
-    assert list(response) == ["he"]
-    assert (response.closed, response.content_parts, response.success) == (True, ["he"], True)
-    assert len(raw.bodies) == 1
+    bedrock.fail(Fault.throttling(retry_after=60), operation="ConverseStream")
+    response = new_manager(max_retries=1).converse_stream(PROMPT)
+    rest: list[list[str]] = []
+    reader = threading.Thread(target=lambda: rest.append(list(response)))
+    reader.start()
+    while not response.mid_stream_exceptions:
+        time.sleep(0.001)
+    response.close()
+    reader.join(30)
+    assert rest == [[]]
+    assert (response.closed, response.success) == (True, True)
+    assert bedrock.count("ConverseStream") == 1 == len(response.attempt_log)
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, ConnectionResetError, KeyboardInterrupt])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -124,6 +125,7 @@ class Call:
         self._final: dict[Target, tuple[Verdict, Exception]] = {}
         self._prepared: Prepared | None = None
         self._renewed = False
+        self._handled = 0
         self._sent_at: datetime
         self._sent = 0.0
 
@@ -134,6 +136,7 @@ class Call:
         attempt = self._plan.next()
         if attempt is None:
             return None
+        self._handled = id(sys.exc_info()[1])
         if attempt.pause:
             self.sleep(attempt.pause)
         target = attempt.target
@@ -241,7 +244,7 @@ class Call:
 
     def decide(self, attempt: Attempt, verdict: Verdict, error: Exception) -> Decision:
         """Take note of a failure whose verdict is known."""
-        forget_request(error)  # the record outlives the call
+        forget_request(error, handled=self._handled)  # the record outlives the call
         decision = verdict.decision
         self._plan.failed(attempt, verdict)
         entry = self._by_target[attempt.target]

@@ -34,13 +34,18 @@ _QUOTABLE = {
 _LONGEST_QUOTE = 200
 
 
-def forget_request(error: BaseException) -> None:
+def forget_request(error: BaseException, *, handled: int = 0) -> None:
     """Make an error forget what was sent: the frames of its traceback, and botocore's request.
 
     Both hold the prompt; the request has the signature, or the key, in its headers.
+
+    Args:
+        error: What a call raised; the errors that led to it forget, too.
+        handled: The `id` of an exception that the caller was handling anyway. It ends the chain of
+            contexts, and is none of this call's.
     """
     pending: list[BaseException | None] = [error]
-    seen = set()
+    seen = {handled}
     while pending:
         each = pending.pop()
         if each is None or id(each) in seen:

@@ -6,7 +6,7 @@ import copy
 import logging
 import pickle
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from botocore.exceptions import (
@@ -722,14 +722,49 @@ def test_every_kind_of_error_on_record_travels_between_processes(error: Exceptio
     assert all(isinstance(original, type(record.error)) for record in records)
 
 
-def test_records_keep_no_frame_of_the_call_alive() -> None:
-    call = Office().call([target("a")])
+def raised(error: Exception, cause: Exception | None = None) -> NoReturn:
+    raise error from cause
+
+
+def fail_once(call: Call, error: Exception, cause: Exception | None = None) -> Exception:
+    """What is on record after an error was raised while a call was under way."""
     attempt = call.next()
     assert attempt is not None
     try:
-        raise answer("ThrottlingException", status=429)
-    except ClientError as error:
-        call.failed(attempt, error)
-    error_on_record = call.log[0].error
-    assert error_on_record is not None
-    assert error_on_record.__traceback__ is None
+        raised(error, cause)
+    except type(error) as caught:
+        call.failed(attempt, caught)
+    on_record = call.log[-1].error
+    assert on_record is not None
+    return on_record
+
+
+def test_records_keep_no_frame_of_the_call_alive() -> None:
+    cause = ConnectionResetError(104, "reset")
+    with pytest.raises(ConnectionResetError):
+        raised(cause)
+    assert cause.__traceback__ is not None
+    on_record = fail_once(
+        Office().call([target("a")]), EndpointConnectionError(endpoint_url=URL), cause
+    )
+    assert on_record.__cause__ is cause
+    assert on_record.__traceback__ is cause.__traceback__ is None
+
+
+def test_an_exception_that_the_caller_handles_meanwhile_keeps_its_traceback() -> None:
+    call = Office().call([target("a"), target("b")])
+
+    def work() -> None:
+        try:
+            raised(LookupError("of the caller"))
+        except LookupError:
+            fail_once(call, EndpointConnectionError(endpoint_url=URL))
+            raise
+
+    with pytest.raises(LookupError) as of_the_caller:
+        work()
+    on_record = call.log[0].error
+    assert on_record is not None
+    assert on_record.__context__ is of_the_caller.value
+    assert on_record.__traceback__ is None
+    assert of_the_caller.traceback[-1].name == "raised"

@@ -13,7 +13,8 @@ from bestehorn_llmmanager.bedrock.parallel.threads import Threads
 
 
 def running() -> int:
-    return sum(thread.name.startswith("bestehorn-llmmanager") for thread in threading.enumerate())
+    names = [thread.name for thread in threading.enumerate()]
+    return sum(name.startswith("bestehorn-llmmanager-call") for name in names)
 
 
 def test_there_are_as_many_threads_as_calls_but_no_more_than_allowed() -> None:

@@ -439,6 +439,18 @@ def test_models_known_to_lack_a_feature_come_last() -> None:
     assert names(bench.tried) == ["m1 r0", "m1 r1", "m0 r0", "m0 r1", "m2 r0", "m2 r1"]
 
 
+def test_what_another_call_learns_meanwhile_counts() -> None:
+    lacking: set[str] = set()
+    bench = Bench(grid(3, 1), lacking=lacking)
+
+    def verdict(_: Attempt) -> Verdict:
+        lacking.add("m1")
+        return Verdict(Decision.NEXT_TARGET)
+
+    bench.run(verdict)
+    assert names(bench.tried) == ["m0 r0", "m2 r0", "m1 r0"]
+
+
 @pytest.mark.parametrize(
     ("methods", "used"),
     [
@@ -539,6 +551,18 @@ def test_the_service_may_ask_for_a_longer_pause() -> None:
     assert [attempt.pause for attempt in bench.tried] == [0, 1.5, 2]
 
 
+@pytest.mark.parametrize(
+    ("asked", "longest", "sendings"),
+    [(300.0, 60.0, 4), (301.0, 60.0, 1), (86_400.0, 60.0, 1), (301.0, 400.0, 4)],
+)
+def test_a_target_that_asks_for_longer_than_a_call_should_last_is_out(
+    asked: float, longest: float, sendings: int
+) -> None:
+    bench = Bench(grid(1, 1), retry=RetryConfig(max_retry_delay=longest))
+    bench.run(always(Decision.REST, retry_after=asked))
+    assert len(bench.tried) == sendings
+
+
 def test_time_that_passed_elsewhere_is_no_longer_waited_for() -> None:
     bench = Bench(grid(2, 1), retry=RetryConfig(max_retries=1), seconds_per_attempt=0.4)
     bench.run(always(Decision.AGAIN))
@@ -634,6 +658,14 @@ def test_a_target_without_the_feature_is_asked_rather_than_a_pause_that_takes_to
     answers = iter([Verdict(Decision.REST, retry_after=60.0), None])
     bench.run(lambda _: next(answers))
     assert names(bench.tried) == ["m1 r0"]
+    assert not bench.plan.out_of_time
+
+
+def test_another_target_is_asked_rather_than_a_pause_that_takes_too_long() -> None:
+    bench = Bench(grid(2, 1), deadline=Deadline(1005.0, is_hard=True))
+    answers = iter([Verdict(Decision.ASK_AGAIN, retry_after=60.0), None])
+    bench.run(lambda _: next(answers))
+    assert names(bench.tried) == ["m0 r0"]
     assert not bench.plan.out_of_time
 
 

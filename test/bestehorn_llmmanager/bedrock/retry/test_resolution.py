@@ -273,6 +273,43 @@ def test_without_any_pair_the_error_says_for_each_model_what_is_close_and_where_
     assert "'Goose' can be called in eu-west-1." in message
     assert f"'us.{DUCK}' can be called in us-east-1, us-west-2." in message
     assert f"'us.{SWAN}' can be called in us-east-1." in message
+    assert message.endswith(" Models that can be called there: Owl.")
+
+
+def test_where_nothing_can_be_called_nothing_is_offered(catalog: BedrockModelCatalog) -> None:
+    message = refusal_of(resolver_of(catalog, ["Goose"], ["moon-north-1"]))
+    assert message.endswith("'Goose' can be called in eu-west-1.")
+
+
+def test_of_many_regions_only_some_are_listed(catalog: BedrockModelCatalog) -> None:
+    # In regions that were not asked, the bundled catalogue knows it.
+    message = refusal_of(resolver_of(catalog, ["Nova Lite"], ["moon-north-1"]))
+    listed = re.search(r"'Nova Lite' can be called in (.*) and (\d+) more\.", message)
+    assert listed is not None
+    found = catalog.find_model("Nova Lite")
+    assert found is not None
+    shown = listed[1].split(", ")
+    assert shown == found.get_supported_regions()[:8]
+    assert len(shown) + int(listed[2]) == len(found.get_supported_regions())
+
+
+def test_a_region_that_gave_no_catalogue_is_a_warning_with_the_reason() -> None:
+    with LocalBedrock(SNAPSHOT, set_environment=True):
+        catalog = BedrockModelCatalog(
+            cache_mode=CacheMode.NONE, regions=["us-east-1", "moon-north-1"]
+        )
+        catalog.ensure_catalog_available()
+    [failure] = catalog.get_catalog_metadata().unavailable_regions.values()
+    [warning] = resolver_of(catalog, ["Duck"], ["us-east-1", "moon-north-1"]).warnings()
+    assert warning.startswith(f"Region 'moon-north-1' is not known ({failure.kind}); closest: ")
+
+
+@pytest.mark.parametrize("kind", ["foundation-model", "inference-profile"])
+def test_an_arn_of_what_the_catalogue_should_know_but_does_not_is_refused(
+    catalog: BedrockModelCatalog, kind: str
+) -> None:
+    unknown = arn(kind, "acme.nobody-v1:0")
+    assert f"There is no model '{unknown}'" in refusal_of(resolver_of(catalog, [unknown]))
 
 
 def test_the_error_has_what_was_given(catalog: BedrockModelCatalog) -> None:
@@ -301,6 +338,11 @@ def test_a_model_past_or_within_60_days_of_its_end_is_a_warning_with_the_date(
     catalog: BedrockModelCatalog, model: str, warnings: list[str]
 ) -> None:
     assert resolver_of(catalog, [model]).warnings() == warnings
+
+
+def test_without_another_clock_it_is_now(catalog: BedrockModelCatalog) -> None:
+    [warning] = TargetResolver(catalog, ["Past", "Duck"], ["us-east-1"]).warnings()
+    assert "'Past' reached its end of life on 2026-05-31" in warning
 
 
 @pytest.mark.parametrize(

@@ -157,13 +157,13 @@ def cluster(rounds: int) -> None:
         return
     manager = manager_for(HOME)
     with (
-        LocalCluster(
+        LocalCluster(  # type: ignore[no-untyped-call]  # `distributed` has no types
             n_workers=PROCESSES,
             threads_per_worker=4,
             dashboard_address=":0",
             memory_limit=None,
         ) as workers,
-        Client(workers) as client,
+        Client(workers) as client,  # type: ignore[no-untyped-call]  # the same
     ):
 
         def cpu() -> float:
@@ -268,7 +268,7 @@ def settled(endpoint: LocalBedrockProcess, known: int | None) -> tuple[str, str]
     # The public option counts by the minute; here a minute has six seconds.
     manager._health = PacedHealth(Pacer(IN_FLIGHT, known, period=PERIOD))  # noqa: SLF001
     number = PERIODS * TOKENS_PER_PERIOD // USED["totalTokens"]
-    options = {"inference_config": {"maxTokens": 400}}
+    options: dict[str, Any] = {"inference_config": {"maxTokens": 400}}
     prompt = [{"role": "user", "content": [{"text": "x" * 800}]}]
     many = [BedrockConverseRequest(messages=prompt, **options) for _ in range(number)]
     manager.converse_parallel(many)

@@ -42,7 +42,7 @@ from bestehorn_llmmanager.llm_manager import _DEFAULT_TIMEOUT, LLMManager
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from concurrent.futures import Executor, Future
 
     from typing_extensions import Self
@@ -250,9 +250,8 @@ class ParallelLLMManager:
         """Answer all requests, and return when all are done.
 
         A request that fails is an entry with `success` False, and never raises here. Whatever ends
-        the run early, Ctrl-C included, is raised with what was finished as its `partial_response`.
-        Nothing more is sent then, but calls that are under way are waited for; a second Ctrl-C
-        leaves them to themselves.
+        the run early, Ctrl-C included, is raised with what was finished as its `partial_response`;
+        calls that are under way are waited for, for a second Ctrl-C not.
 
         Args:
             requests: At least one, with ids of their own.
@@ -315,16 +314,16 @@ class ParallelLLMManager:
         progress: Progress = False,
         journal: PathLike | None = None,
         executor: Executor | None = None,
-    ) -> Generator[tuple[str, BedrockResponse], None, None]:
+    ) -> Iterator[tuple[str, BedrockResponse]]:
         """Answer any number of requests, and give each result as it finishes.
 
         A bounded number of requests is taken from `requests` ahead of their results, so memory
         stays flat. A malformed request is a failed result, like one that nobody answers. Nothing is
         sent before the first result is asked for.
 
-        Closing the iterator, or leaving its loop, stops the run: nothing more is sent, but calls
-        that are under way are waited for, and their answers go to the journal. Ctrl-C does the
-        same; a second one leaves them to themselves.
+        Closing the iterator, or leaving its loop, stops the run: no further request is sent, and
+        calls that are under way are waited for (but not after a second Ctrl-C). Their answers go to
+        the journal.
 
         Args:
             requests: A list, or a generator of any length. Ids have to differ among the requests
@@ -333,7 +332,7 @@ class ParallelLLMManager:
             response_validation_config: As there.
             model_specific_config: As there.
             progress: As there.
-            journal: As there. It needs about 300 bytes of memory per answer.
+            journal: As there. It keeps about 200 bytes per answer in memory.
             executor: As there.
 
         Yields:
@@ -521,7 +520,7 @@ class _Run:
         self,
         requests: Iterable[BedrockConverseRequest],
         collected: dict[Any, BedrockResponse] | None = None,
-    ) -> Generator[tuple[Any, BedrockResponse], None, None]:
+    ) -> Iterator[tuple[Any, BedrockResponse]]:
         """Ids and results in the order in which they finish.
 
         Args:
@@ -532,7 +531,6 @@ class _Run:
             journal = None
             if self._journal is not None:
                 journal = at_end.enter_context(closing(Journal(self._journal)))
-            self._figures.started_at = time.monotonic()
             self._listener.start(self._total)
             at_end.callback(self._listener.close)
             threads = Threads(self._config.max_concurrent_requests)

@@ -887,7 +887,7 @@ def test_leaving_the_iteration_stops_the_run(
     next(results)
     start = time.monotonic()
     if how == "close":
-        results.close()
+        results.close()  # type: ignore[attr-defined]  # a generator
     elif how == "break":
         for _ in results:
             break
@@ -1071,7 +1071,7 @@ def test_a_run_that_is_stopped_does_not_stop_the_next(bedrock: LocalBedrock) -> 
     manager = new_manager()
     results = manager.iter_converse_parallel(requests(*range(50)))
     next(results)
-    results.close()
+    results.close()  # type: ignore[attr-defined]  # a generator
     assert manager.converse_parallel(requests(*range(5))).get_success_rate() == 100.0
 
 

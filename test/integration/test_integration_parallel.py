@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import json
-import shutil
+import os
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ import pytest
 
 from bestehorn_llmmanager import ParallelLLMManager
 from bestehorn_llmmanager.bedrock.catalog import CacheMode
+from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import ParallelProcessingError
 from bestehorn_llmmanager.bedrock.models.llm_manager_structures import Boto3Config, RetryConfig
 from bestehorn_llmmanager.bedrock.models.parallel_structures import (
     BedrockConverseRequest,
@@ -24,6 +24,7 @@ from bestehorn_llmmanager.bedrock.models.parallel_structures import (
 from bestehorn_llmmanager.testing import Fault
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from bestehorn_llmmanager.testing import LocalBedrock
@@ -121,93 +122,49 @@ def test_a_region_that_falls_silent_at_half_time_costs_no_request(bedrock: Local
 # --- a full disk ----------------------------------------------------------------------------------
 
 
-@functools.cache
-def mount_namespace() -> tuple[str, ...] | None:
-    """The command that starts a program with mounts of its own; None where that is forbidden."""
-    if shutil.which("unshare") is None:
-        return None
-    for command in (("unshare", "-m"), ("unshare", "-rm")):
-        probe = [*command, "sh", "-c", "mount -t tmpfs none /mnt"]
-        if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
-            return command
-    return None
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("needs root on Linux, to mount a small file system")
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("this machine does not let root mount")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
 
 
-def on_a_small_disk(code: str, directory: Path, argument: object) -> Any:
-    """What Python code printed as JSON, for which `directory` is a file system of 64 KiB.
-
-    It gets the directory and `argument` in `sys.argv`.
-    """
-    command = mount_namespace()
-    if command is None:
-        pytest.skip("needs a mount namespace (`unshare -m`), which this machine does not allow")
-    shell = 'mount -t tmpfs -o size=64k none "$1" && exec "$2" -c "$3" "$1" "$4"'
-    done = subprocess.run(
-        [*command, "sh", "-c", shell, "sh", str(directory), sys.executable, code, str(argument)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-FILL = """if True:
-    import json, shutil, sys, threading
-    from bestehorn_llmmanager import ParallelLLMManager
-    from bestehorn_llmmanager.bedrock.catalog import CacheMode
-    from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import ParallelProcessingError
-    from bestehorn_llmmanager.bedrock.models.parallel_structures import (
-        BedrockConverseRequest,
-        ParallelProcessingConfig,
-    )
-
-    journal = sys.argv[1] + "/run.jsonl"
-    how, copy = sys.argv[2].split(",")
-    requests = [
-        BedrockConverseRequest(
-            [{"role": "user", "content": [{"text": f"r{number}"}]}], request_id=f"r{number}"
-        )
-        for number in range(500)
-    ]
-    manager = ParallelLLMManager(
-        ["Nova Lite"],
-        ["us-east-1", "us-west-2"],
-        parallel_config=ParallelProcessingConfig(max_concurrent_requests=4),
-        catalog_cache_mode=CacheMode.NONE,
-        catalog_refresh="never",
-    )
-    answered, said = [], None
-    try:
-        if how == "list":
-            manager.converse_parallel(requests, journal=journal)
-        else:
-            for name, response in manager.iter_converse_parallel(requests, journal=journal):
-                answered.append(name)
-    except ParallelProcessingError as error:
-        said = error.message
-        if how == "list":
-            answered = error.partial_response.successful_request_ids
-    shutil.copy(journal, copy)
-    print(json.dumps({"said": said, "answered": answered, "threads": threading.active_count()}))
-"""
-
-
-@pytest.mark.parametrize("how", ["list", "iterator"])
 def test_a_full_disk_ends_the_run_and_costs_no_answer(
-    bedrock: LocalBedrock, tmp_path: Path, how: str
+    bedrock: LocalBedrock, small_disk: Path, tmp_path: Path
 ) -> None:
-    disk, journal = tmp_path / "disk", tmp_path / "run.jsonl"
-    disk.mkdir()
-    outcome = on_a_small_disk(FILL, disk, f"{how},{journal}")
-    assert "cannot be written: No space left on device" in outcome["said"]
-    assert outcome["threads"] == 1
-    answered, asked = outcome["answered"], bedrock.count("Converse")
-    assert len(set(answered)) == len(answered) == asked < 500
+    journal = small_disk / "run.jsonl"
+    with pytest.raises(ParallelProcessingError, match="No space left on device") as caught:
+        new_manager(most=4).converse_parallel(requests(500), journal=journal)
+    assert threading.active_count() < 20
+    partial = caught.value.partial_response
+    assert partial is not None
+    asked = bedrock.count("Converse")
+    assert len(partial.successful_request_ids) == asked < 500
     kept = keys_in(journal)
     assert 0 < len(kept) < asked
-    assert set(kept) <= set(answered)
+    assert set(kept) <= set(partial.successful_request_ids)
     # Where there is room, the rest is asked.
-    response = new_manager().converse_parallel(requests(500), journal=journal)
+    elsewhere = tmp_path / "run.jsonl"
+    elsewhere.write_bytes(journal.read_bytes())
+    response = new_manager().converse_parallel(requests(500), journal=elsewhere)
     assert response.get_success_rate() == 100.0
     assert bedrock.count("Converse") == asked + 500 - len(kept)
+
+
+def test_a_full_disk_ends_an_iteration_after_the_answers(
+    bedrock: LocalBedrock, small_disk: Path
+) -> None:
+    results = new_manager(most=4).iter_converse_parallel(
+        requests(500), journal=small_disk / "run.jsonl"
+    )
+    given: list[str] = []
+    with pytest.raises(ParallelProcessingError, match="No space left on device"):
+        given.extend(name for name, _ in results)
+    assert len(set(given)) == len(given) == bedrock.count("Converse") < 500

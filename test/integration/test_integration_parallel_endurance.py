@@ -250,7 +250,7 @@ def test_the_example_can_be_interrupted_from_outside(tmp_path: Path) -> None:
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as example:
-        while len(keys_in(journal)) < 20 and example.poll() is None:
+        while len(keys_in(journal)) < 20:
             time.sleep(0.01)
         example.send_signal(signal.SIGINT)
         out, err = example.communicate(timeout=60)

@@ -85,7 +85,9 @@ def _prices(facts: ModelFacts | None, way: Way) -> Mapping[str, float]:
     if facts is None:
         return {}
     geography = way.identifier.rpartition("/")[2].partition(".")[0]
-    return facts.prices_by_profile_prefix.get(geography, facts.prices_usd_per_million_tokens)
+    if way.method != "direct" and geography in facts.prices_by_profile_prefix:
+        return facts.prices_by_profile_prefix[geography]
+    return facts.prices_usd_per_million_tokens
 
 
 def _cost(

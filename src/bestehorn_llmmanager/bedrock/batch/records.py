@@ -145,7 +145,7 @@ def with_bytes(value: Any, shape: Shape) -> Any:
             return b64decode(value, validate=True)
         except ValueError:
             return value
-    if kind == "structure" and isinstance(value, dict):
+    if kind == "structure" and isinstance(value, dict) and not shape.is_document_type:
         known = shape.members
         return {k: with_bytes(v, known[k]) if k in known else v for k, v in value.items()}
     if kind == "map" and isinstance(value, dict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bestehorn_llmmanager.bedrock.batch.storage import Storage
@@ -38,7 +38,7 @@ class JobSettings:
     """
 
     target: Target
-    auth: AuthManager
+    auth: AuthManager = field(repr=False)
     input: Location
     output: Location
     kms_key_id: str | None

@@ -55,7 +55,7 @@ class Threads:
             thread.join()
 
     def _add_thread(self) -> None:
-        name = f"bestehorn-llmmanager-call-{len(self._threads)}"
+        name = f"bestehorn-llmmanager-{len(self._threads)}"
         thread = threading.Thread(target=self._work, name=name, daemon=True)
         try:
             thread.start()

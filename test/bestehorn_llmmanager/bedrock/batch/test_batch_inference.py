@@ -516,15 +516,6 @@ def test_a_botocore_that_is_too_old_is_told(
     assert bedrock.requests == ()
 
 
-@pytest.fixture
-def _ctrl_c() -> Iterator[None]:
-    """Ctrl-C works, also where the tests run in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("_ctrl_c")
 def test_ctrl_c_between_two_jobs_says_which_run(
     bedrock: LocalBedrock,
     batch: BatchInference,

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from bestehorn_llmmanager.bedrock.auth import AuthManager
 from bestehorn_llmmanager.bedrock.batch import BatchInference, BatchJob, BatchStatus
-from bestehorn_llmmanager.bedrock.batch.output import JobOutput
 from bestehorn_llmmanager.bedrock.exceptions import AuthenticationError, ConfigurationError
 from bestehorn_llmmanager.bedrock.exceptions.batch_exceptions import (
     BatchError,
@@ -97,16 +95,6 @@ def test_waiting_outlasts_connections_that_break(
     job = make_batch(boto3_config=_impatient()).submit(requests(1))
     bedrock.fail(Fault.reset(), operation=GET, times=5)
     assert job.wait(sleep=pauses.append).status == "Completed"
-
-
-def test_what_went_wrong_before_an_answer_does_not_count_any_more(
-    bedrock: LocalBedrock, make_batch: MakeBatch, requests: Requests, pauses: list[float]
-) -> None:
-    job = make_batch(boto3_config=_impatient()).submit(requests(1))
-    bedrock.fail(Fault.unavailable(), operation=GET, times=9)
-    bedrock.fail(Fault.unavailable(), operation=GET, times=9, after=1)
-    assert job.wait(sleep=pauses.append).status == "Completed"
-    assert len(pauses) == 9 + 1 + 9 + 2
 
 
 def test_waiting_ends_where_the_service_stays_away(
@@ -454,35 +442,6 @@ def test_requests_are_named_even_if_the_input_is_gone(
     results = job.results()
     assert results.failed_request_ids == ["q3"]
     assert results.original_requests == {}
-
-
-def test_requests_are_named_even_if_the_inputs_bucket_is_gone(
-    s3: Any,
-    bucket: str,
-    bedrock: LocalBedrock,
-    make_batch: MakeBatch,
-    requests: Requests,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    bedrock.run_batches(BatchRun(outcome="Stopped"))
-    s3.create_bucket(Bucket=f"{bucket[:50]}-in")
-    batch = make_batch(s3_uri=f"s3://{bucket[:50]}-in/x", output_s3_uri=f"s3://{bucket}/y")
-    job = ended(batch.submit(requests(3), client_request_token="t"))
-    s3.delete_object(Bucket=f"{bucket[:50]}-in", Key="x/t/0001/input/part-0001.jsonl")
-    s3.delete_bucket(Bucket=f"{bucket[:50]}-in")
-    with caplog.at_level(logging.WARNING):
-        results = job.results()
-    assert results.successful_request_ids == ["q1", "q2"]
-    assert results.failed_request_ids == ["q3"]
-    assert "its input cannot be read" in caplog.text
-
-
-def test_a_job_of_another_kind_is_not_read_as_converse() -> None:
-    arn = "arn:aws:bedrock:us-east-1:123456789012:model-invocation-job/abcdefghijkl"
-    described = {"jobArn": arn, "status": "Completed", "modelInvocationType": "InvokeModel"}
-    with pytest.raises(BatchError, match="is not one of Converse requests") as caught:
-        JobOutput(described, AuthManager())
-    assert caught.value.job_arns == [arn]
 
 
 @pytest.mark.parametrize("note", [None, b"{}", b"[1]", b"\xff", b'{"version": 2}'])

@@ -120,7 +120,8 @@ def refuse(bedrock: LocalBedrock, *names: str) -> None:
 
 
 def threads_of_runs() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name.startswith("bestehorn-llmmanager")]
+    # With "_" there are those of tests that answer here as a worker process would.
+    return [t.name for t in threading.enumerate() if t.name.startswith("bestehorn-llmmanager-")]
 
 
 @pytest.fixture(autouse=True)

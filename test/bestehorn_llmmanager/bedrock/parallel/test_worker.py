@@ -37,7 +37,7 @@ def manager(bedrock: LocalBedrock) -> LLMManager:
     return LLMManager(
         ["Nova Lite"],
         ["us-east-1", "us-west-2"],
-        retry_config=RetryConfig(retry_delay=0.01),
+        retry_config=RetryConfig(retry_delay=0.01, max_retry_delay=0.05),
         catalog_cache_mode=CacheMode.NONE,
         catalog_refresh="never",
     )

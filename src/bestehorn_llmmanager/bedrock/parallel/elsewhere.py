@@ -95,7 +95,7 @@ class _Place:
     def __init__(self, parcel: Parcel) -> None:
         manager, pacer = pickle.loads(parcel.content)  # noqa: S301  (our own bytes)
         self._worker = Worker(manager, PacedHealth(pacer))
-        self._threads = ThreadPoolExecutor(parcel.threads, "bestehorn-llmmanager")
+        self._threads = ThreadPoolExecutor(parcel.threads, "llmmanager-worker")
 
     def answer_all(self, orders: Sequence[bytes]) -> list[bytes]:
         if len(orders) == 1 and threading.current_thread() is not threading.main_thread():

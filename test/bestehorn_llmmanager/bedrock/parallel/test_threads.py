@@ -13,7 +13,7 @@ from bestehorn_llmmanager.bedrock.parallel.threads import Threads
 
 
 def running() -> int:
-    return sum(thread.name.startswith("bestehorn-llmmanager") for thread in threading.enumerate())
+    return sum(thread.name.startswith("bestehorn-llmmanager-") for thread in threading.enumerate())
 
 
 def test_there_are_as_many_threads_as_calls_but_no_more_than_allowed() -> None:

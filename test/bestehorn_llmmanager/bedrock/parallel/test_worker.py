@@ -97,7 +97,7 @@ def test_a_request_that_is_throttled_until_its_time_is_up_fails_as_timed_out(
 ) -> None:
     bedrock.fail(Fault.throttling(), operation="Converse")
     with pytest.raises(RetryExhaustedError) as caught:
-        new_worker(manager).answer(order(timeout=1.2))
+        new_worker(manager).answer(order(timeout=2.5))
     assert caught.value.out_of_time
     assert len(caught.value.attempt_log) > 3
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Iterable, Sized
 from contextlib import ExitStack, closing
@@ -552,10 +553,15 @@ class _Run:
                 if self._is_lost(is_over=True):
                     raise self._execution_error()
             finally:  # a second Ctrl-C may end it anywhere
-                threads.stop()
-                for finished in runner.drain():
-                    self._entry(finished, collected)
-                threads.join()
+                if sys.is_finalizing():
+                    # The program ended and this iterator was still there. Threads that no longer
+                    # run may hold any lock, that of the journal included.
+                    at_end.pop_all()
+                else:
+                    threads.stop()
+                    for finished in runner.drain():
+                        self._entry(finished, collected)
+                    threads.join()
 
     def response(
         self,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import itertools
 import queue
-import sys
 import time
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
@@ -174,8 +173,6 @@ class Runner:
                     yield finished
                 if flight.has_landed:
                     self._flights.pop(name, None)
-            if sys.is_finalizing():  # nothing lands any more
-                return
             if self._flights:
                 self._next_landing(_SECONDS_BETWEEN_LOOKS)
 

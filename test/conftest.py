@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from bestehorn_llmmanager.bedrock.models.catalog_paths import CatalogFilePaths
+from bestehorn_llmmanager.bedrock.tracking import AccessMethodTracker
 from bestehorn_llmmanager.testing import LocalBedrock
 
 if sys.platform != "win32":
@@ -73,6 +74,8 @@ def clean_environment(
         monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg-cache"))
     shutil.rmtree(FALLBACK, ignore_errors=True)
+    # What is learned of access methods is for the whole process.
+    AccessMethodTracker.reset_for_testing()
     yield
     logging.getLogger("bestehorn_llmmanager").setLevel(logging.NOTSET)
 

@@ -1,4 +1,4 @@
-"""Gives the tests of this folder an endpoint that keeps bodies, and trackers that know nothing."""
+"""Gives the tests of this folder an endpoint that keeps bodies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bestehorn_llmmanager.bedrock.tracking.access_method_tracker import AccessMethodTracker
 from bestehorn_llmmanager.testing import LocalBedrock
 
 if TYPE_CHECKING:
@@ -36,9 +35,3 @@ def bedrock(endpoint: LocalBedrock, monkeypatch: pytest.MonkeyPatch) -> LocalBed
     for name, value in endpoint.environment().items():
         monkeypatch.setenv(name, value)
     return endpoint
-
-
-@pytest.fixture(autouse=True)
-def nothing_learned() -> None:
-    """What the process learned of access methods in other tests does not count."""
-    AccessMethodTracker.reset_for_testing()

@@ -42,7 +42,6 @@ from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
 )
 from bestehorn_llmmanager.bedrock.retry import decisions
 from bestehorn_llmmanager.bedrock.retry.decisions import Decision
-from bestehorn_llmmanager.bedrock.tracking import AccessMethodTracker
 from bestehorn_llmmanager.testing import Fault, LocalBedrock, ReceivedRequest
 
 if TYPE_CHECKING:
@@ -102,14 +101,6 @@ def bedrock(_endpoint: LocalBedrock, monkeypatch: pytest.MonkeyPatch) -> Iterato
         _endpoint.reply_with(f"Hello from {region}", region=region)
     yield _endpoint
     assert _endpoint.errors == ()
-
-
-@pytest.fixture(autouse=True)
-def forgotten() -> Iterator[None]:
-    """What is learned about access methods is for the whole process."""
-    AccessMethodTracker.reset_for_testing()
-    yield
-    AccessMethodTracker.reset_for_testing()
 
 
 @pytest.fixture

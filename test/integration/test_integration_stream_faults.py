@@ -14,7 +14,6 @@ from bestehorn_llmmanager import LLMManager
 from bestehorn_llmmanager.bedrock.catalog import CacheMode
 from bestehorn_llmmanager.bedrock.exceptions import RequestValidationError
 from bestehorn_llmmanager.bedrock.models.llm_manager_structures import RetryConfig
-from bestehorn_llmmanager.bedrock.tracking import AccessMethodTracker
 from bestehorn_llmmanager.testing import Fault, LocalBedrock
 
 if TYPE_CHECKING:
@@ -80,7 +79,6 @@ def _endpoint() -> Iterator[LocalBedrock]:
 @pytest.fixture
 def bedrock(_endpoint: LocalBedrock, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalBedrock]:
     _endpoint.reset()
-    AccessMethodTracker.reset_for_testing()
     for name, value in _endpoint.environment().items():
         monkeypatch.setenv(name, value)
     yield _endpoint

@@ -8,7 +8,15 @@ import pickle
 import threading
 import time
 from collections import deque
-from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import (
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
+from contextlib import suppress
 from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -213,6 +221,10 @@ class Elsewhere:
         self._under_way = 0
         self._seconds: float | None = None
         self._closed = False
+        if isinstance(executor, ProcessPoolExecutor):
+            # Processes that are forked start now, before there is a thread of ours.
+            with suppress(RuntimeError):  # it has ended: each request will say so
+                executor.submit(int)
         self._dispatcher = threading.Thread(
             target=self._dispatch, name="bestehorn-llmmanager-dispatcher", daemon=True
         )

@@ -18,7 +18,6 @@ import pytest
 from bestehorn_llmmanager import LLMManager
 from bestehorn_llmmanager.bedrock.catalog import CacheMode
 from bestehorn_llmmanager.bedrock.models.llm_manager_structures import RetryConfig
-from bestehorn_llmmanager.bedrock.tracking import AccessMethodTracker
 from bestehorn_llmmanager.testing import LocalBedrock
 from bestehorn_llmmanager.testing._event_stream import event_frame
 from bestehorn_llmmanager.testing._server import HOST, LoopbackServer
@@ -179,14 +178,6 @@ def bedrock(_endpoint: LocalBedrock, monkeypatch: pytest.MonkeyPatch) -> Iterato
         monkeypatch.setenv(name, value)
     yield _endpoint
     assert _endpoint.errors == ()
-
-
-@pytest.fixture(autouse=True)
-def forgotten() -> Iterator[None]:
-    """What is learned about access methods is for the whole process."""
-    AccessMethodTracker.reset_for_testing()
-    yield
-    AccessMethodTracker.reset_for_testing()
 
 
 @pytest.fixture

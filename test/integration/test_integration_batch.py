@@ -162,6 +162,36 @@ def test_what_a_job_left_undone_can_be_asked_for_online(bedrock: LocalBedrock, b
     assert bedrock.count("Converse") == 2
 
 
+def test_what_one_job_does_not_take_is_split_so_that_the_service_takes_it(
+    bedrock: LocalBedrock, bucket: str
+) -> None:
+    quotas: dict[str, Any] = {
+        "min_records": 2,
+        "max_records": 7,
+        "max_file_bytes": 900,
+        "max_job_bytes": 1_800,
+    }
+    bedrock.run_batches(BatchRun(**quotas))
+    requests = [ask("x" * (number % 9 + 1) * 10 + str(number)) for number in range(30)]
+    job = make_batch(bucket, **quotas).submit(requests)
+    status = job.wait(sleep=lambda _: None)
+    assert [each.status for each in status.jobs] == ["Completed"] * len(job.job_arns)
+    assert len(job.job_arns) > 30 / 7
+    assert job.results().successful_request_ids == [each.request_id for each in requests]
+
+
+def test_a_large_input_is_uploaded_in_parts(bedrock: LocalBedrock, s3: Any, bucket: str) -> None:
+    image = {"image": {"format": "png", "source": {"bytes": b"x" * 3 * MIB}}}
+    job = make_batch(bucket).submit([ask(f"q{n}", image) for n in range(5)])
+    described = bedrock.client("bedrock").get_model_invocation_job(jobIdentifier=job.job_arns[0])
+    uri = described["inputDataConfig"]["s3InputDataConfig"]["s3Uri"]
+    head = s3.head_object(Bucket=bucket, Key=uri.removeprefix(f"s3://{bucket}/"))
+    assert head["ContentLength"] > 20 * MIB
+    assert head["ETag"].endswith('-2"')
+    job.wait(sleep=lambda _: None)
+    assert job.results().successful_request_ids == [f"q{n}" for n in range(5)]
+
+
 # Other processes
 
 SUBMIT = """if True:

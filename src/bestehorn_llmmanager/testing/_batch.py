@@ -246,7 +246,7 @@ class BatchJobs:
     ) -> dict[str, Any]:
         jobs = [
             job.description()
-            for job in self._jobs.values()
+            for job in self._all()
             if job.region is region and _is_wanted(job, parameters)
         ]
         if parameters.get("sortOrder") != "Ascending":
@@ -268,10 +268,14 @@ class BatchJobs:
         return {}
 
     def _job(self, region: RegionCatalogue, identifier: str) -> _Job:
-        for job in self._jobs.values():
+        for job in self._all():
             if job.region is region and identifier in {job.arn, job.job_id}:
                 return job
         raise ServiceError("ResourceNotFoundException", 404, "The job could not be found.")
+
+    def _all(self) -> list[_Job]:
+        with self._lock:
+            return list(self._jobs.values())
 
     def _go_on(self, job: _Job) -> None:
         if job.status == "Stopping":
@@ -304,7 +308,8 @@ class BatchJobs:
 
     def _process(self, job: _Job) -> None:
         job.steps += 1
-        until = ceil(job.total * job.run.share * job.steps / job.run.steps)
+        share = job.run.share * job.steps / job.run.steps
+        until = ceil(round(job.total * share, 6))  # 100 * 0.07 is a little more than 7
         records = [(name, line) for name, lines in job.input.items() for line in lines]
         for name, line in records[job.processed : until]:
             job.output.setdefault(name, []).append(self._answer_record(job, json.loads(line)))

@@ -4,35 +4,35 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
 from bestehorn_llmmanager.bedrock.batch.estimate import estimate
-from bestehorn_llmmanager.bedrock.batch.intake import Intake
+from bestehorn_llmmanager.bedrock.batch.intake import Intake, several, wrong_type
 from bestehorn_llmmanager.bedrock.batch.job import BatchJob
-from bestehorn_llmmanager.bedrock.batch.limits import BatchLimits, split
+from bestehorn_llmmanager.bedrock.batch.limits import BatchLimits, is_count, split
 from bestehorn_llmmanager.bedrock.batch.locations import checked
 from bestehorn_llmmanager.bedrock.batch.records import Wire, members_for
-from bestehorn_llmmanager.bedrock.batch.settings import (
-    JobSettings,
-    checked_text,
-    is_count,
-    job_members,
-)
+from bestehorn_llmmanager.bedrock.batch.settings import JobSettings, checked_text, job_members
 from bestehorn_llmmanager.bedrock.batch.spool import Spool
 from bestehorn_llmmanager.bedrock.batch.submission import Submission
-from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import ConfigurationError
+from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
+    ConfigurationError,
+    RequestValidationError,
+)
 from bestehorn_llmmanager.bedrock.models.arns import parse_arn
 from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
     AccessMethodPreferenceNames,
     LLMManagerConfig,
 )
+from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
 from bestehorn_llmmanager.llm_manager import LLMManager
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from typing_extensions import Self
 
@@ -41,11 +41,10 @@ if TYPE_CHECKING:
     from bestehorn_llmmanager.bedrock.models.catalog_structures import CacheMode
     from bestehorn_llmmanager.bedrock.models.llm_manager_structures import AuthConfig, Boto3Config
     from bestehorn_llmmanager.bedrock.models.model_specific_structures import ModelSpecificConfig
-    from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
     from bestehorn_llmmanager.bedrock.retry.targets import Target
 
 # docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateModelInvocationJob.html
-_TOKEN = re.compile(r"(?!.{101})[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?")
+_TOKEN = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,98}[a-zA-Z0-9])?")
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9+.-]{0,36}")
 _KINDS = frozenset(
     {"foundation-model", "custom-model", "inference-profile", "application-inference-profile"}
@@ -237,11 +236,12 @@ class BatchInference:
 
         Args:
             requests: A list, or a generator, which is then used up.
-            output_tokens: Tokens of a usual answer; None means the `maxTokens` of each request.
+            output_tokens: Tokens of a usual answer, at least 1; None means the `maxTokens` of each
+                request.
 
         Raises:
-            RequestValidationError: A request is malformed.
-            ConfigurationError: A wrong argument.
+            RequestValidationError: A request is malformed; the first such ends it.
+            ConfigurationError: `output_tokens` is no whole number above 0.
         """
         if output_tokens is not None and not is_count(output_tokens):
             raise ConfigurationError(
@@ -250,7 +250,7 @@ class BatchInference:
         target = self._settings.target
         found = self._manager._catalog.find_model(target.model)  # noqa: SLF001
         facts = found.facts if found else None
-        return estimate(map(self._members, requests), facts, target.ways[0], output_tokens)
+        return estimate(self._all_members(requests), facts, target.ways[0], output_tokens)
 
     @staticmethod
     def resume(
@@ -272,8 +272,16 @@ class BatchInference:
         Raises:
             ConfigurationError: It is no ARN of a job.
         """
-        arns = [job_arn] if isinstance(job_arn, str) else list(job_arn)
-        return BatchJob(arns, AuthManager(auth_config, boto3_config))
+        arns = [job_arn] if isinstance(job_arn, str) else job_arn
+        if not isinstance(arns, Iterable):
+            raise ConfigurationError(f"`job_arn` must be a job ARN or a list of such, got {arns!r}")
+        return BatchJob(list(arns), AuthManager(auth_config, boto3_config))
+
+    def _all_members(self, requests: Iterable[BedrockConverseRequest]) -> Iterator[dict[str, Any]]:
+        for number, request in enumerate(several(requests), 1):
+            if not isinstance(request, BedrockConverseRequest):
+                raise RequestValidationError(wrong_type(number, request))
+            yield self._members(request)
 
     def _members(self, request: BedrockConverseRequest) -> dict[str, Any]:
         return members_for(self._settings.target, request, self._manager)

@@ -58,36 +58,38 @@ def estimate(
         way: How it is called, which decides about the price.
         output_tokens: Tokens of each answer, None if not known.
     """
-    count = prompts = answers = long_prompts = 0
-    is_known = True
+    count = prompts = long_prompts = 0
+    answers: int | None = 0
     limit = facts.higher_price_above_input_tokens if facts else None
     for request in requests:
+        count += 1
         tokens = estimated_input(request)
+        prompts += tokens
+        if limit is not None and tokens > limit:
+            long_prompts += 1
         most = output_tokens or (request.get("inferenceConfig") or {}).get("maxTokens")
-        count, prompts = count + 1, prompts + tokens
-        long_prompts += limit is not None and tokens > limit
-        is_known, answers = is_known and most is not None, answers + (most or 0)
-    total = answers if is_known else None
+        answers = None if answers is None or most is None else answers + most
     prices = _prices(facts, way)
     return BatchEstimate(
         requests=count,
         input_tokens=prompts,
-        output_tokens=total,
-        online_usd=_cost(prices, "input", "output", prompts, total),
-        batch_usd=_cost(prices, "input_batch", "output_batch", prompts, total),
+        output_tokens=answers,
+        online_usd=_cost(prices, "input", "output", prompts, answers),
+        batch_usd=_cost(prices, "input_batch", "output_batch", prompts, answers),
         prices_as_of=facts.as_of if facts and prices else None,
         price_source=facts.price_source if facts and prices else None,
-        notes=tuple(_notes(prices, total, output_tokens, long_prompts, limit)),
+        notes=tuple(_notes(prices, answers, output_tokens, long_prompts, limit)),
     )
 
 
 def _prices(facts: ModelFacts | None, way: Way) -> Mapping[str, float]:
     if facts is None:
         return {}
+    prices = facts.prices_usd_per_million_tokens
+    if way.method == "direct":  # What its id begins with is the provider, not a geography.
+        return prices
     geography = way.identifier.rpartition("/")[2].partition(".")[0]
-    if way.method != "direct" and geography in facts.prices_by_profile_prefix:
-        return facts.prices_by_profile_prefix[geography]
-    return facts.prices_usd_per_million_tokens
+    return facts.prices_by_profile_prefix.get(geography, prices)
 
 
 def _cost(
@@ -109,9 +111,12 @@ def _notes(
         yield "Not all requests have `maxTokens`: pass `output_tokens`."
     elif output_tokens is None:
         yield "Answers are counted with their `maxTokens`; most are shorter."
-    if not prices:
+    if "input" not in prices or "output" not in prices:
         yield "The catalogue has no prices of this model."
     elif "input_batch" not in prices or "output_batch" not in prices:
-        yield "The catalogue has no batch prices of this model; AWS asks for about half."
+        yield (
+            "The catalogue has no batch prices of this model, called as it is; AWS asks for about "
+            "half."
+        )
     if long_prompts:
         yield f"{long_prompts} prompts have more than {limit} tokens, and cost more than this says."

@@ -20,6 +20,26 @@ _MOST_PROBLEMS = 100
 _MOST_SHOWN = 3
 
 
+def several(requests: Iterable[BedrockConverseRequest]) -> Iterable[BedrockConverseRequest]:
+    """What was given, if it can be read one by one.
+
+    Raises:
+        RequestValidationError: It cannot, or is a single request.
+    """
+    if isinstance(requests, BedrockConverseRequest) or not isinstance(requests, Iterable):
+        raise RequestValidationError(
+            "`requests` must be a list or a generator of `BedrockConverseRequest`, but is of "
+            f"type {type(requests).__name__}"
+        )
+    return requests
+
+
+def wrong_type(number: int, request: object) -> str:
+    """What is said of request number `number` if it is none."""
+    kind = type(request).__name__
+    return f"Request number {number} is of type {kind}, not `BedrockConverseRequest`"
+
+
 class Intake:
     """Fills a spool. Not to be shared between threads.
 
@@ -58,15 +78,9 @@ class Intake:
             RequestValidationError: Some are not; says what is wrong with the first hundred.
             BatchError: The disk is full.
         """
-        if isinstance(requests, BedrockConverseRequest) or not isinstance(requests, Iterable):
-            raise RequestValidationError(
-                "`requests` must be a list or a generator of `BedrockConverseRequest`, but is of "
-                f"type {type(requests).__name__}"
-            )
         problems: list[str] = []
-        for number, request in enumerate(requests, 1):
-            found = self._take(number, request)
-            problems += found
+        for number, request in enumerate(several(requests), 1):
+            problems += self._take(number, request)
             if len(problems) >= _MOST_PROBLEMS:
                 break
         if problems:
@@ -78,8 +92,7 @@ class Intake:
 
     def _take(self, number: int, request: object) -> list[str]:
         if not isinstance(request, BedrockConverseRequest):
-            kind = type(request).__name__
-            return [f"Request number {number} is of type {kind}, not `BedrockConverseRequest`"]
+            return [wrong_type(number, request)]
         name = request.request_id
         if not isinstance(name, str):
             return [f"Request number {number}: its id must be a string, got {name!r}"]

@@ -46,11 +46,11 @@ class BatchJob:
     connections; the jobs go on.
 
     Attributes:
-        job_arns: The jobs, in the order of the requests.
+        job_arns: The jobs, each once, in the order of the requests.
     """
 
     def __init__(self, job_arns: Sequence[str], auth: AuthManager) -> None:
-        self.job_arns = [_checked_arn(arn) for arn in job_arns]
+        self.job_arns = list(dict.fromkeys(map(_checked_arn, job_arns)))
         if not self.job_arns:
             raise ConfigurationError("There is no job ARN; give at least one.")
         self._auth = auth
@@ -100,7 +100,8 @@ class BatchJob:
         Raises:
             BatchTimeoutError: The time is up. The jobs go on.
             BatchError: A job is not known, or AWS could not be asked.
-            ConfigurationError: A wrong argument.
+            AuthenticationError: There are no credentials that AWS accepts, or no longer.
+            ConfigurationError: A wrong argument, or `tqdm` is not installed.
         """
         _check_positive(timeout=timeout, max_pause=max_pause)
         shown = Progress(progress)
@@ -124,6 +125,7 @@ class BatchJob:
 
         Raises:
             BatchError: A job could not be stopped; the others have been.
+            AuthenticationError: There are no credentials that AWS accepts.
         """
         errors = []
         for arn in self.job_arns:
@@ -141,11 +143,12 @@ class BatchJob:
         that a job has not processed come after those that it has.
 
         Yields:
-            Every request once. Failures are responses with `success` False; their last error is a
+            Every request of each job once. Failures are responses with `success` False; their last error is a
             botocore `ClientError` where the service gave one, else a `BatchRecordError`.
 
         Raises:
             BatchError: A job is not over, is not one of Converse requests, or S3 cannot be read.
+            AuthenticationError: There are no credentials that AWS accepts.
         """
         for output in self._outputs():
             for entry in output.entries(requests=False):
@@ -158,18 +161,26 @@ class BatchJob:
         `ParallelLLMManager.retry_failed_requests` can send them again.
 
         Raises:
-            BatchError: As for `iter_results`.
+            BatchError: As for `iter_results`; or two jobs have the same request id, which those
+                of one submission never have.
+            AuthenticationError: As for `iter_results`.
         """
         responses: dict[str, BedrockResponse] = {}
         failed: dict[str, BedrockConverseRequest] = {}
         regions: dict[str, int] = {}
         outputs = self._outputs()
         for output in outputs:
-            found = {}
+            found: dict[str, BedrockResponse] = {}
             for entry in output.entries(requests=True):
                 found[entry.request_id] = entry.response
                 if not entry.response.success and (request := output.request(entry)):
                     failed[entry.request_id] = request
+            if twice := responses.keys() & found.keys():
+                raise BatchError(
+                    f"{len(twice)} request ids, such as {min(twice)!r}, are in several of the jobs: "
+                    "these are not of one submission. Read each job by itself.",
+                    self.job_arns,
+                )
             responses |= output.in_order(found)
             regions[output.region] = regions.get(output.region, 0) + len(found)
         return ParallelResponse.of(
@@ -192,7 +203,9 @@ class BatchJob:
         return BatchStatus(tuple(jobs))
 
     def _outputs(self) -> list[JobOutput]:
-        return [JobOutput(self._described(arn), self._auth) for arn in self.job_arns]
+        return [
+            JobOutput(self._described(arn), _region_of(arn), self._auth) for arn in self.job_arns
+        ]
 
     def _described(self, arn: str) -> dict[str, Any]:
         client, region = self._client(arn)

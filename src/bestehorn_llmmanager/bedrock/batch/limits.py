@@ -48,9 +48,7 @@ class BatchLimits:
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
-            if each.name != "allow_tools" and (
-                isinstance(value, bool) or not isinstance(value, int) or value < 1
-            ):
+            if each.name != "allow_tools" and not is_count(value):
                 raise ConfigurationError(
                     f"`{each.name}` must be a whole number above 0, got {value!r}"
                 )
@@ -59,6 +57,11 @@ class BatchLimits:
                 f"`min_records` ({self.min_records}) must not be above `max_records` "
                 f"({self.max_records})"
             )
+
+
+def is_count(value: object) -> bool:
+    """Whether it is a whole number above 0."""
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 class Part(NamedTuple):

@@ -114,13 +114,14 @@ class JobOutput:
 
     Args:
         described: The job, as GetModelInvocationJob describes it.
+        region: Where it runs, and its buckets are.
         auth: Credentials, and settings of the clients.
 
     Raises:
         BatchError: It is not over, or is not one of Converse requests.
     """
 
-    def __init__(self, described: Mapping[str, Any], auth: AuthManager) -> None:
+    def __init__(self, described: Mapping[str, Any], region: str, auth: AuthManager) -> None:
         self.status = JobStatus.from_description(described)
         arn = self.status.job_arn
         if not self.status.is_over:
@@ -133,7 +134,7 @@ class JobOutput:
                 "know of such.",
                 [arn],
             )
-        self.region: str = arn.split(":")[3]
+        self.region = region
         self._model_id: str = described["modelId"]
         self._input = described["inputDataConfig"]["s3InputDataConfig"]
         self._output = described["outputDataConfig"]["s3OutputDataConfig"]
@@ -153,6 +154,7 @@ class JobOutput:
 
         Raises:
             BatchError: S3 refuses, or cannot be reached.
+            AuthenticationError: There are no credentials that S3 accepts.
         """
         place = parse(self._output["s3Uri"])
         seen: set[str] = set()
@@ -164,7 +166,10 @@ class JobOutput:
                     if record.record_id not in seen:
                         seen.add(record.record_id)
                         yield self._entry(record, self._processed(record))
-        yield from self._not_processed(seen, requests)
+        if self._note.request_ids:
+            yield from self._not_processed(seen, requests)
+        else:
+            yield from self._not_processed_of_others(seen)
 
     def request(self, entry: Entry) -> BedrockConverseRequest | None:
         """The request as it was sent; None if that is not known any more."""
@@ -173,7 +178,7 @@ class JobOutput:
         return request_of(entry.request_id, entry.record.sent, self._sent_shape)
 
     def in_order(self, found: dict[str, BedrockResponse]) -> dict[str, BedrockResponse]:
-        """The same in the order of the requests, as far as it is known."""
+        """What `entries` has found, in the order of the requests as far as it is known."""
         ordered = {name: found[name] for name in self._note.request_ids if name in found}
         return {**ordered, **found}
 
@@ -185,15 +190,21 @@ class JobOutput:
 
     def _not_processed(self, seen: set[str], requests: bool) -> Iterator[Entry]:
         missing = self._note.missing(seen)
-        is_foreign = not self._note.request_ids
-        if (missing and requests) or (is_foreign and not len(seen) >= self.status.total > 0):
+        if missing and requests:
             for record in self._input_records():
-                is_missing = missing.pop(record.record_id, None) is not None
-                if is_missing or (is_foreign and record.record_id not in seen):
-                    seen.add(record.record_id)
-                    yield self._without_outcome(self._note.request_id(record.record_id), record)
+                name = missing.pop(record.record_id, None)
+                if name is not None:
+                    yield self._without_outcome(name, record)
         for name in missing.values():
             yield self._without_outcome(name, None)
+
+    def _not_processed_of_others(self, seen: set[str]) -> Iterator[Entry]:
+        """As `_not_processed`, without a note: only the input says what there was."""
+        is_complete = 0 < self.status.total <= len(seen)
+        for record in () if is_complete else self._input_records():
+            if record.record_id not in seen:
+                seen.add(record.record_id)
+                yield self._without_outcome(record.record_id, record)
 
     def _without_outcome(self, name: str, record: Record | None) -> Entry:
         return Entry(name, self._failure(name, self._no_outcome(name)), record)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # botocore's shapes carry no types of their own.
 Shape = Any
 
+_PARAMETERS = ParameterBuilder()
+
 
 def record_id(number: int) -> str:
     """The id of the record with this number, from 1: eleven letters and digits.
@@ -60,9 +62,6 @@ def members_for(
         model_specific_config=manager._config_for_call(arguments),  # noqa: SLF001
     )
     return preparation.for_target(target).request
-
-
-_PARAMETERS = ParameterBuilder()
 
 
 class Wire:
@@ -121,7 +120,7 @@ def read_line(line: bytes) -> Record | None:
     """Take a line apart; None if it is no record."""
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(record, dict) or "recordId" not in record:
         return None
@@ -137,7 +136,8 @@ def read_line(line: bytes) -> Record | None:
 def with_bytes(value: Any, shape: Shape) -> Any:
     """A copy of `value` in which what the service calls a blob is bytes again.
 
-    What is not of the form that `shape` describes stays as it is.
+    What is not of the form that `shape` describes stays as it is, and so does free JSON: the input
+    of a tool may have members that are named like the service's.
     """
     kind = shape.type_name
     if kind == "blob" and isinstance(value, str):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bestehorn_llmmanager.bedrock.batch.limits import is_count
 from bestehorn_llmmanager.bedrock.batch.storage import Storage
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import ConfigurationError
 
@@ -112,11 +113,6 @@ def _checked_vpc(vpc_config: object) -> dict[str, list[str]]:
         "`vpc_config` must have `subnetIds` and `securityGroupIds`, a list of each, got "
         f"{vpc_config!r}"
     )
-
-
-def is_count(value: object) -> bool:
-    """Whether it is a whole number above 0."""
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def checked_text(value: object, name: str) -> str | None:

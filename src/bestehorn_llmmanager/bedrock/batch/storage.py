@@ -31,12 +31,13 @@ class Storage:
     """The S3 of one region. Use as a context manager, in one thread.
 
     Args:
-        auth: Credentials; a Bedrock API key is none for S3.
+        auth: Credentials; a Bedrock API key is none for S3, which every method tells by an
+            `AuthenticationError`.
         region: Where the buckets are.
         kms_key_id: What is written gets encrypted with it; None means as the bucket says.
         bucket_owner: Account that the buckets must belong to; None means any.
-        part_size: Bytes from which a file is uploaded in parts, and of each part; S3 takes none
-            below 5 MiB.
+        part_size: Bytes from which a file is uploaded in parts, and of each part: from 5 MiB to
+            5 GiB, as S3 takes them.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Storage:
 
         Raises:
             BatchError: S3 refuses, or cannot be reached. Nothing is left of parts.
+            OSError: The content cannot be read. Nothing is left of parts.
         """
         # Comes with boto3, and without types.
         from s3transfer.manager import (  # type: ignore[import-untyped]  # noqa: PLC0415

@@ -72,7 +72,7 @@ class Submission:
         try:
             with self._settings.storage() as storage:
                 if self._media:
-                    self._check_media_folder(storage, self._media)
+                    self._check_media_folder(storage, self._media, len(jobs[0]))
                 for number, files in enumerate(jobs, 1):
                     self._arns.append(self._create(storage, number, files))
         except LLMManagerError as error:
@@ -154,15 +154,11 @@ class Submission:
             digest=self._spool.digest,
         )
 
-    def _check_media_folder(self, storage: Storage, folder: Location) -> None:
-        own = str(folder / f"{self._token}-")
-        others = [
-            str(file)
-            for file in storage.files(folder / "", ".jsonl")
-            if not str(file).startswith(own)
-        ]
+    def _check_media_folder(self, storage: Storage, folder: Location, count: int) -> None:
+        own = self._places(folder, count)
+        others = [file for file in storage.files(folder / "", ".jsonl") if file not in own]
         if others:
             raise ConfigurationError(
-                f"`media_folder` has {len(others)} other .jsonl files, such as {others[0]!r}: the "
-                "job would take them for input. Use another folder, or delete them."
+                f"`media_folder` has {len(others)} other .jsonl files, such as {str(others[0])!r}: "
+                "the job would take them for input. Use another folder, or delete them."
             )

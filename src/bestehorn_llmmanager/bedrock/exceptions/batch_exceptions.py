@@ -54,4 +54,4 @@ class BatchTimeoutError(BatchError):
 
 
 class BatchRecordError(BatchError):
-    """A request was not processed, because its job ended before."""
+    """The output of a job has no outcome of a request: mostly because the job ended before."""

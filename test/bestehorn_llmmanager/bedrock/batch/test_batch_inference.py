@@ -392,6 +392,18 @@ def test_a_media_folder_with_other_input_is_refused(
     assert created(bedrock) == []
 
 
+def test_a_token_that_begins_like_another_one_is_another_one(
+    bedrock: LocalBedrock, bucket: str, batch: BatchInference, ask: Ask
+) -> None:
+    folder = f"s3://{bucket}/videos"
+    batch.submit([ask("a")], media_folder=folder, client_request_token="run-1")
+    with pytest.raises(ConfigurationError, match=r"1 other .jsonl files, such as .*run-1-0001"):
+        batch.submit([ask("b")], media_folder=folder, client_request_token="run")
+    again = batch.submit([ask("a")], media_folder=folder, client_request_token="run-1")
+    assert len(again.job_arns) == 1
+    assert len(created(bedrock)) == 2
+
+
 def test_a_media_folder_takes_one_job(
     bucket: str, batch: BatchInference, requests: Requests
 ) -> None:
@@ -556,13 +568,21 @@ def test_it_pickles_and_tells_no_secret(make_batch: MakeBatch, requests: Request
     assert "AKIASECRET" not in repr(batch) + repr(job) + repr(copied._settings)
 
 
+def test_the_settings_of_jobs_show_no_credentials_at_all(batch: BatchInference) -> None:
+    shown = repr(batch._settings)
+    assert "auth" not in shown.lower()
+    assert "Nova Lite" in shown
+
+
 def test_it_can_be_used_after_it_was_closed(batch: BatchInference, requests: Requests) -> None:
     with batch:
         batch.submit(requests(1))
     assert len(batch.submit(requests(1)).job_arns) == 1
 
 
-@pytest.mark.parametrize("arns", ["", "job", [], ["arn:aws:bedrock:us-east-1::foundation-model/a"]])
+@pytest.mark.parametrize(
+    "arns", ["", "job", None, 5, [None], [], ["arn:aws:bedrock:us-east-1::foundation-model/a"]]
+)
 def test_what_is_no_arn_of_a_job_cannot_be_resumed(arns: Any) -> None:
     with pytest.raises(ConfigurationError, match="job ARN"):
         BatchInference.resume(arns)

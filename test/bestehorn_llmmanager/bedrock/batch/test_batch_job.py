@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from bestehorn_llmmanager.bedrock.batch import BatchInference, BatchJob, BatchStatus
+from bestehorn_llmmanager.bedrock.auth import AuthManager
+from bestehorn_llmmanager.bedrock.batch import BatchInference, BatchJob, BatchLimits, BatchStatus
+from bestehorn_llmmanager.bedrock.batch.output import JobOutput
 from bestehorn_llmmanager.bedrock.exceptions import AuthenticationError, ConfigurationError
 from bestehorn_llmmanager.bedrock.exceptions.batch_exceptions import (
     BatchError,
@@ -339,6 +341,14 @@ def test_what_a_job_did_not_process_is_a_failure_and_can_be_asked_again(
     }
 
 
+def test_a_share_of_the_records_is_processed_and_not_one_more(
+    bedrock: LocalBedrock, make_batch: MakeBatch, requests: Requests
+) -> None:
+    bedrock.run_batches(BatchRun(outcome="PartiallyCompleted", processed=0.07))
+    job = ended(make_batch(limits=BatchLimits()).submit(requests(100)))
+    assert job.status().processed == 7
+
+
 def test_a_job_can_be_stopped_half_way(
     bedrock: LocalBedrock, batch: BatchInference, requests: Requests
 ) -> None:
@@ -498,6 +508,35 @@ def test_one_job_of_several_can_be_read_alone(batch: BatchInference, requests: R
     job = ended(batch.submit(requests(7)))
     second = BatchInference.resume(job.job_arns[1])
     assert list(second.results().request_responses) == ["q4", "q5", "q6"]
+
+
+def test_jobs_of_two_submissions_with_the_same_ids_are_not_mixed(
+    batch: BatchInference, requests: Requests, ask: Ask
+) -> None:
+    first, second = (
+        ended(batch.submit(given)) for given in (requests(2), [ask("q2"), ask("other")])
+    )
+    both = BatchInference.resume(first.job_arns + second.job_arns)
+    with pytest.raises(BatchError, match="1 request ids, such as 'q2', are in several") as caught:
+        both.results()
+    assert caught.value.job_arns == both.job_arns
+    assert [name for name, _ in both.iter_results()] == ["q1", "q2", "q2", "other"]
+
+
+def test_a_job_that_is_named_twice_is_one(batch: BatchInference, requests: Requests) -> None:
+    job = ended(batch.submit(requests(2)))
+    twice = BatchInference.resume(job.job_arns * 2)
+    assert twice.job_arns == job.job_arns
+    assert [name for name, _ in twice.iter_results()] == ["q1", "q2"]
+
+
+def test_a_job_of_another_kind_is_not_read(
+    bedrock: LocalBedrock, batch: BatchInference, requests: Requests
+) -> None:
+    job = ended(batch.submit(requests(1)))
+    described = bedrock.client("bedrock").get_model_invocation_job(jobIdentifier=job.job_arns[0])
+    with pytest.raises(BatchError, match="is not one of Converse requests"):
+        JobOutput({**described, "modelInvocationType": "InvokeModel"}, "us-east-1", AuthManager())
 
 
 def test_a_job_that_nobody_knows_is_told(bedrock: LocalBedrock) -> None:

@@ -44,6 +44,9 @@ def members(characters: int, max_tokens: int | None = 100) -> dict[str, Any]:
 
 
 NOTE_MAX = "Answers are counted with their `maxTokens`; most are shorter."
+NOTE_NO_BATCH = (
+    "The catalogue has no batch prices of this model, called as it is; AWS asks for about half."
+)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +59,7 @@ NOTE_MAX = "Answers are counted with their `maxTokens`; most are shorter."
             1000,
             0.0400400,
             None,
-            ("The catalogue has no batch prices of this model; AWS asks for about half.",),
+            (NOTE_NO_BATCH,),
             id="a profile without batch prices",
         ),
         pytest.param(
@@ -64,8 +67,16 @@ NOTE_MAX = "Answers are counted with their `maxTokens`; most are shorter."
             1000,
             0.0400400,
             None,
-            ("The catalogue has no batch prices of this model; AWS asks for about half.",),
+            (NOTE_NO_BATCH,),
             id="the same by its ARN",
+        ),
+        pytest.param(
+            Way("direct", "us.model"),
+            1000,
+            0.0200200,
+            0.0100100,
+            (),
+            id="a provider that is named like a geography",
         ),
         pytest.param(GLOBAL, 1000, 0.0200200, 0.0100100, (), id="a profile without prices"),
     ],
@@ -109,6 +120,13 @@ def test_a_model_without_prices_has_none() -> None:
     )
 
 
+def test_half_a_price_is_none() -> None:
+    facts = replace(FACTS, prices_usd_per_million_tokens={"input": 2.0, "input_batch": 1.0})
+    found = estimate([members(16)], facts, DIRECT, 5)
+    assert (found.online_usd, found.batch_usd) == (None, None)
+    assert found.notes == ("The catalogue has no prices of this model.",)
+
+
 def test_prompts_that_cost_more_are_counted() -> None:
     found = estimate([members(16), members(4_000_004)], FACTS, DIRECT, 1)
     assert found.notes == (
@@ -150,9 +168,44 @@ def test_prices_are_the_catalogues_and_have_a_date(
     assert (found.prices_as_of, found.price_source) == (facts.as_of, facts.price_source)
 
 
-def test_an_estimate_refuses_what_a_submission_refuses() -> None:
-    with pytest.raises(RequestValidationError, match="`messages` is empty"):
-        offline("Nova Lite").estimate([BedrockConverseRequest(messages=[])])
+HAIKU = "anthropic.claude-haiku-4-5-20251001-v1:0"
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "geography"),
+    [
+        (HAIKU, {"access_method": "regional_cris"}, "us"),
+        (HAIKU, {"access_method": "global_cris"}, "global"),
+        (f"us.{HAIKU}", {}, "us"),
+        (f"global.{HAIKU}", {}, "global"),
+        (f"arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.{HAIKU}", {}, "us"),
+        (f"arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.{HAIKU}", {}, "eu"),
+    ],
+)
+def test_a_profile_has_the_prices_of_its_geography(
+    ask: Callable[..., BedrockConverseRequest], model: str, options: dict[str, Any], geography: str
+) -> None:
+    batch = offline(model, **options)
+    found = batch.estimate([ask("q", "x" * 3996)], output_tokens=1000)
+    facts = batch._manager._catalog.find_model(HAIKU).facts  # type: ignore[union-attr]
+    assert facts is not None
+    prices = facts.prices_by_profile_prefix[geography]
+    assert found.online_usd == pytest.approx((prices["input"] + prices["output"]) / 1000)
+    assert found.batch_usd == pytest.approx((prices["input_batch"] + prices["output_batch"]) / 1000)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ([BedrockConverseRequest(messages=[])], "`messages` is empty"),
+        ([{"messages": []}], "Request number 1 is of type dict, not `BedrockConverseRequest`"),
+        (BedrockConverseRequest(messages=[]), "`requests` must be a list or a generator"),
+        (None, "`requests` must be a list or a generator"),
+    ],
+)
+def test_an_estimate_refuses_what_a_submission_refuses(wrong: Any, sentence: str) -> None:
+    with pytest.raises(RequestValidationError, match=sentence):
+        offline("Nova Lite").estimate(wrong)
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, True, "5"])

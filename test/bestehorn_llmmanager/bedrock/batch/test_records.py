@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.loaders import create_loader
-from botocore.model import ServiceModel
+from botocore.model import ServiceModel, ShapeResolver
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -145,19 +145,46 @@ def test_blobs_of_an_answer_are_bytes_and_all_else_stays() -> None:
     assert with_bytes(wire, CONVERSE.output_shape) == ANSWER
 
 
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(),
-        lambda inner: (
-            st.lists(inner, max_size=3)
-            | st.dictionaries(
-                st.sampled_from(["output", "message", "content", "image", "source", "bytes", "x"]),
-                inner,
-                max_size=3,
-            )
-        ),
-    )
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.just("AAAA"),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["output", "message", "content", "image", "source", "bytes", "x"]),
+            inner,
+            max_size=3,
+        )
+    ),
 )
+
+
+@given(json_values)
+def test_free_json_stays_as_it_is(value: Any) -> None:
+    block = {"toolUse": {"toolUseId": "t", "name": "n", "input": value}}
+    answer = {
+        "output": {"message": {"role": "assistant", "content": [block]}},
+        "additionalModelResponseFields": value,
+    }
+    assert with_bytes(answer, CONVERSE.output_shape) == answer
+
+
+def test_free_json_stays_as_it_is_even_where_a_model_of_the_service_says_what_may_be_in_it() -> (
+    None
+):
+    blob_inside = {"type": "structure", "members": {"bytes": {"shape": "Blob"}}}
+    shapes = ShapeResolver(
+        {
+            "Document": {**blob_inside, "document": True},
+            "Structure": blob_inside,
+            "Blob": {"type": "blob"},
+        }
+    )
+    value = {"bytes": "AAAA"}
+    assert with_bytes(value, shapes.get_shape_by_name("Structure")) == {"bytes": b"\0\0\0"}
+    assert with_bytes(value, shapes.get_shape_by_name("Document")) == value
+
+
+@given(json_values)
 def test_no_answer_breaks_the_reading(value: Any) -> None:
     with_bytes(value, CONVERSE.output_shape)
     request_of("q", value, CONVERSE.input_shape)
@@ -188,7 +215,15 @@ def test_members_that_are_not_known_come_back_as_extras() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [b"", b"{", b"[]", b"null", b'{"modelOutput": {}}', b"\xff\xfe"],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"modelOutput": {}}',
+        b"\xff\xfe",
+        b'{"recordId": ' + b"[" * 200_000,
+    ],
 )
 def test_what_is_no_record_is_none(line: bytes) -> None:
     assert read_line(line) is None

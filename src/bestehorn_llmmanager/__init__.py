@@ -11,15 +11,42 @@ from bestehorn_llmmanager._version import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from bestehorn_llmmanager.bedrock.batch.batch_inference import BatchInference
     from bestehorn_llmmanager.bedrock.catalog.bedrock_catalog import BedrockModelCatalog
+    from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
+        AuthenticationError,
+        ConfigurationError,
+        LLMManagerError,
+        RequestValidationError,
+        RetryExhaustedError,
+    )
     from bestehorn_llmmanager.bedrock.models.aws_regions import AWSRegions, get_all_regions
+    from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
     from bestehorn_llmmanager.bedrock.models.cache_detail import CacheDetail
     from bestehorn_llmmanager.bedrock.models.cache_point import build_cache_point
+    from bestehorn_llmmanager.bedrock.models.cache_structures import CacheConfig
+    from bestehorn_llmmanager.bedrock.models.catalog_structures import CacheMode
     from bestehorn_llmmanager.bedrock.models.citation import Citation
     from bestehorn_llmmanager.bedrock.models.content_block_types import ResponseContentType
-    from bestehorn_llmmanager.bedrock.models.llm_manager_structures import Boto3Config
+    from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
+        AuthConfig,
+        AuthenticationType,
+        Boto3Config,
+        ResponseValidationConfig,
+        RetryConfig,
+        RetryStrategy,
+        ValidationResult,
+    )
     from bestehorn_llmmanager.bedrock.models.model_specific_structures import ModelSpecificConfig
+    from bestehorn_llmmanager.bedrock.models.parallel_structures import (
+        BedrockConverseRequest,
+        FailureHandlingStrategy,
+        LoadBalancingStrategy,
+        ParallelProcessingConfig,
+        ParallelResponse,
+    )
     from bestehorn_llmmanager.bedrock.models.reasoning_content import ReasoningContent
+    from bestehorn_llmmanager.bedrock.models.streaming_response import StreamingResponse
     from bestehorn_llmmanager.bedrock.models.structured_output import (
         build_json_schema_output_config,
     )
@@ -54,27 +81,48 @@ __license__ = "MIT"
 _HOMES = {
     "AWSRegions": "bestehorn_llmmanager.bedrock.models.aws_regions",
     "AudioFormatEnum": "bestehorn_llmmanager.message_builder_enums",
+    "AuthConfig": "bestehorn_llmmanager.bedrock.models.llm_manager_structures",
+    "AuthenticationError": "bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions",
+    "AuthenticationType": "bestehorn_llmmanager.bedrock.models.llm_manager_structures",
+    "BatchInference": "bestehorn_llmmanager.bedrock.batch.batch_inference",
+    "BedrockConverseRequest": "bestehorn_llmmanager.bedrock.models.parallel_structures",
     "BedrockModelCatalog": "bestehorn_llmmanager.bedrock.catalog.bedrock_catalog",
+    "BedrockResponse": "bestehorn_llmmanager.bedrock.models.bedrock_response",
     "Boto3Config": "bestehorn_llmmanager.bedrock.models.llm_manager_structures",
+    "CacheConfig": "bestehorn_llmmanager.bedrock.models.cache_structures",
     "CacheDetail": "bestehorn_llmmanager.bedrock.models.cache_detail",
+    "CacheMode": "bestehorn_llmmanager.bedrock.models.catalog_structures",
     "CachePointTTLEnum": "bestehorn_llmmanager.message_builder_enums",
     "Citation": "bestehorn_llmmanager.bedrock.models.citation",
+    "ConfigurationError": "bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions",
     "DetectionMethodEnum": "bestehorn_llmmanager.message_builder_enums",
     "DocumentFormatEnum": "bestehorn_llmmanager.message_builder_enums",
+    "FailureHandlingStrategy": "bestehorn_llmmanager.bedrock.models.parallel_structures",
     "GuardContentQualifierEnum": "bestehorn_llmmanager.message_builder_enums",
     "ImageFormatEnum": "bestehorn_llmmanager.message_builder_enums",
     "LLMManager": "bestehorn_llmmanager.llm_manager",
+    "LLMManagerError": "bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions",
+    "LoadBalancingStrategy": "bestehorn_llmmanager.bedrock.models.parallel_structures",
     "MessageBuilder": "bestehorn_llmmanager.message_builder",
     "ModelSpecificConfig": "bestehorn_llmmanager.bedrock.models.model_specific_structures",
     "ParallelLLMManager": "bestehorn_llmmanager.parallel_llm_manager",
+    "ParallelProcessingConfig": "bestehorn_llmmanager.bedrock.models.parallel_structures",
+    "ParallelResponse": "bestehorn_llmmanager.bedrock.models.parallel_structures",
     "ParameterCompatibilityTracker": (
         "bestehorn_llmmanager.bedrock.tracking.parameter_compatibility_tracker"
     ),
     "ReasoningContent": "bestehorn_llmmanager.bedrock.models.reasoning_content",
+    "RequestValidationError": "bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions",
     "ResponseContentType": "bestehorn_llmmanager.bedrock.models.content_block_types",
+    "ResponseValidationConfig": "bestehorn_llmmanager.bedrock.models.llm_manager_structures",
+    "RetryConfig": "bestehorn_llmmanager.bedrock.models.llm_manager_structures",
+    "RetryExhaustedError": "bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions",
+    "RetryStrategy": "bestehorn_llmmanager.bedrock.models.llm_manager_structures",
     "RolesEnum": "bestehorn_llmmanager.message_builder_enums",
+    "StreamingResponse": "bestehorn_llmmanager.bedrock.models.streaming_response",
     "ToolResultStatusEnum": "bestehorn_llmmanager.message_builder_enums",
     "ToolUse": "bestehorn_llmmanager.bedrock.models.tool_use",
+    "ValidationResult": "bestehorn_llmmanager.bedrock.models.llm_manager_structures",
     "VideoFormatEnum": "bestehorn_llmmanager.message_builder_enums",
     "build_cache_point": "bestehorn_llmmanager.bedrock.models.cache_point",
     "build_json_schema_output_config": "bestehorn_llmmanager.bedrock.models.structured_output",
@@ -93,36 +141,57 @@ _SUBMODULES = (
     "util",
 )
 
-__all__ = [
-    "AWSRegions",
-    "AudioFormatEnum",
-    "BedrockModelCatalog",
-    "Boto3Config",
-    "CacheDetail",
-    "CachePointTTLEnum",
-    "Citation",
-    "DetectionMethodEnum",
-    "DocumentFormatEnum",
-    "GuardContentQualifierEnum",
-    "ImageFormatEnum",
+__all__ = [  # noqa: RUF022  (as in 0.9.0, then what is new)
     "LLMManager",
-    "MessageBuilder",
-    "ModelSpecificConfig",
     "ParallelLLMManager",
-    "ParameterCompatibilityTracker",
-    "ReasoningContent",
-    "ResponseContentType",
-    "RolesEnum",
-    "ToolResultStatusEnum",
-    "ToolUse",
-    "VideoFormatEnum",
-    "__version__",
-    "build_cache_point",
-    "build_json_schema_output_config",
-    "create_assistant_message",
+    "Boto3Config",
+    "MessageBuilder",
     "create_message",
     "create_user_message",
+    "create_assistant_message",
+    "RolesEnum",
+    "ImageFormatEnum",
+    "DocumentFormatEnum",
+    "VideoFormatEnum",
+    "DetectionMethodEnum",
+    "ToolResultStatusEnum",
+    "GuardContentQualifierEnum",
+    "CachePointTTLEnum",
+    "ResponseContentType",
+    "ToolUse",
+    "ReasoningContent",
+    "Citation",
+    "CacheDetail",
+    "build_cache_point",
+    "build_json_schema_output_config",
     "get_all_regions",
+    "AWSRegions",
+    "ModelSpecificConfig",
+    "ParameterCompatibilityTracker",
+    "AudioFormatEnum",
+    "AuthConfig",
+    "AuthenticationError",
+    "AuthenticationType",
+    "BatchInference",
+    "BedrockConverseRequest",
+    "BedrockModelCatalog",
+    "BedrockResponse",
+    "CacheConfig",
+    "CacheMode",
+    "ConfigurationError",
+    "FailureHandlingStrategy",
+    "LLMManagerError",
+    "LoadBalancingStrategy",
+    "ParallelProcessingConfig",
+    "ParallelResponse",
+    "RequestValidationError",
+    "ResponseValidationConfig",
+    "RetryConfig",
+    "RetryExhaustedError",
+    "RetryStrategy",
+    "StreamingResponse",
+    "ValidationResult",
+    "__version__",
 ]
 
 __getattr__, __dir__ = lazy_names(

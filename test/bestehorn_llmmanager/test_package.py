@@ -50,6 +50,57 @@ assert not {"boto3", "botocore", "urllib3", "filelock"} & set(sys.modules)
     run(code)
 
 
+def test_one_line_imports_what_an_application_needs_and_no_boto3() -> None:
+    code = """
+import sys
+from bestehorn_llmmanager import *
+for name in sys.argv[1:]:
+    assert globals()[name].__name__ == name, name
+assert RequestValidationError.__mro__[1] is LLMManagerError
+assert RetryExhaustedError.__module__ == RequestValidationError.__module__
+assert not {"boto3", "botocore", "distributed", "filelock", "tqdm"} & set(sys.modules)
+"""
+    run(code, *NEEDED_BY_APPLICATIONS)
+
+
+NEEDED_BY_APPLICATIONS = [
+    "AuthConfig",
+    "AuthenticationError",
+    "AuthenticationType",
+    "BatchInference",
+    "BedrockConverseRequest",
+    "BedrockModelCatalog",
+    "BedrockResponse",
+    "Boto3Config",
+    "CacheConfig",
+    "CacheMode",
+    "ConfigurationError",
+    "FailureHandlingStrategy",
+    "LLMManager",
+    "LLMManagerError",
+    "LoadBalancingStrategy",
+    "ModelSpecificConfig",
+    "ParallelLLMManager",
+    "ParallelProcessingConfig",
+    "ParallelResponse",
+    "RequestValidationError",
+    "ResponseValidationConfig",
+    "RetryConfig",
+    "RetryExhaustedError",
+    "RetryStrategy",
+    "StreamingResponse",
+    "ValidationResult",
+    "create_user_message",
+]
+
+
+def test_the_names_of_the_previous_release_come_first_in_their_order() -> None:
+    names = bestehorn_llmmanager.__all__
+    assert names[:3] == ["LLMManager", "ParallelLLMManager", "Boto3Config"]
+    assert names[25] == "ParameterCompatibilityTracker"
+    assert names[26:] == sorted(names[26:])
+
+
 PACKAGES = [
     bestehorn_llmmanager,
     bestehorn_llmmanager.bedrock,

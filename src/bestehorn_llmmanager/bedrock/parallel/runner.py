@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import queue
+import threading
 import time
+from collections import deque
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -36,6 +37,9 @@ _PASSING = {Decision.REST.value, Decision.AGAIN.value, Decision.GENERATE_AGAIN.v
 _WAITING_PER_PLACE = 16
 _SHORTEST_TRY_SECONDS = 1.0
 _SECONDS_BETWEEN_LOOKS = 0.5  # so that Ctrl-C is noticed on every platform
+# Among many threads, waking one more for each result costs more than all else that is done here.
+_BATCHES_PER_WINDOW = 8
+_SECONDS_FOR_A_BATCH = 0.02
 
 
 class Finished(NamedTuple):
@@ -113,7 +117,9 @@ class Runner:
         self._window = window
         self._retries = retries
         self._journal = journal
-        self._landed: queue.SimpleQueue[_Flight] = queue.SimpleQueue()
+        self._landed: deque[_Flight] = deque()
+        self._batch = window // _BATCHES_PER_WINDOW
+        self._some, self._enough = threading.Event(), threading.Event()
         self._flights: dict[object, _Flight] = {}
         self._later: list[tuple[float, int, _Flight]] = []
         self._numbers = itertools.count()
@@ -174,7 +180,7 @@ class Runner:
                 if flight.has_landed:
                     self._flights.pop(name, None)
             if self._flights:
-                self._next_landing(_SECONDS_BETWEEN_LOOKS)
+                self._wait_for_landings(_SECONDS_BETWEEN_LOOKS)
 
     def _has_room(self) -> bool:
         """Whether to take another request; those that wait for another try hold few others up."""
@@ -247,25 +253,29 @@ class Runner:
         except Exception as error:  # noqa: BLE001  (the run must hear of the landing, and of this)
             flight.trouble = error
         flight.has_landed = True
-        self._landed.put(flight)
+        self._landed.append(flight)
+        if not self._some.is_set():
+            self._some.set()
+        if len(self._landed) >= self._batch:
+            self._enough.set()
 
     def _landings(self) -> Iterator[_Flight]:
         """All that has landed; waits for the first where there is nothing else to do."""
-        wait = _SECONDS_BETWEEN_LOOKS
-        if not self._flights or (self._takes_more and self._has_room()):
-            wait = 0.0
-        elif self._later:
-            wait = min(wait, max(self._later[0][0] - time.monotonic(), 0.0))
-        flight = self._next_landing(wait)
-        while flight is not None:
-            yield flight
-            flight = self._next_landing(0.0)
+        if self._flights and not (self._takes_more and self._has_room()):
+            wait = _SECONDS_BETWEEN_LOOKS
+            if self._later:
+                wait = min(wait, max(self._later[0][0] - time.monotonic(), 0.0))
+            self._wait_for_landings(wait)
+        while self._landed:
+            yield self._landed.popleft()
 
-    def _next_landing(self, wait: float) -> _Flight | None:
-        try:
-            return self._landed.get(wait > 0, wait)
-        except queue.Empty:
-            return None
+    def _wait_for_landings(self, seconds: float) -> None:
+        """Wait for the first, and a moment for others that come soon after it."""
+        landed = self._some.wait(seconds)
+        if landed and self._takes_more and self._batch > 1:
+            self._enough.wait(_SECONDS_FOR_A_BATCH)
+        self._some.clear()
+        self._enough.clear()
 
     def _result(self, flight: _Flight) -> Finished | None:
         """The result of what has landed; None if it is tried again, or ended without one."""

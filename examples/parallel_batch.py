@@ -15,6 +15,7 @@ it sends a thousand requests to AWS, which cost money.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import signal
 import sys
 from contextlib import ExitStack
@@ -37,6 +38,8 @@ INTERRUPTED_AFTER = 400
 
 def main() -> None:
     options = parse_options()
+    if importlib.util.find_spec("tqdm") is None:
+        sys.exit('The progress bar needs an extra: pip install "bestehorn-llmmanager[progress]"')
     with ExitStack() as stack:
         local = None
         if not options.aws:
@@ -72,7 +75,7 @@ def new_manager() -> ParallelLLMManager:
 
 
 def questions() -> list[BedrockConverseRequest]:
-    """Their ids are the same in every run: by them a journal knows what has been answered."""
+    """Ids and contents are the same in every run: a journal knows what has been answered."""
     return [
         BedrockConverseRequest(
             messages=[create_user_message().add_text(f"Is {number} a prime number?").build()],

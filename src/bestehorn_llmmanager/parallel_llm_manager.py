@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
-from collections.abc import Iterable, Sized
+from collections.abc import Iterable, Mapping, Sized
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +24,11 @@ from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import (
 )
 from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
     LLMManagerConfig,
+    ResponseValidationConfig,
     RetryConfig,
+    RetryStrategy,
 )
+from bestehorn_llmmanager.bedrock.models.model_specific_structures import ModelSpecificConfig
 from bestehorn_llmmanager.bedrock.models.parallel_structures import (
     BedrockConverseRequest,
     FailureHandlingStrategy,
@@ -34,6 +39,7 @@ from bestehorn_llmmanager.bedrock.parallel.assignment import RegionAssignment
 from bestehorn_llmmanager.bedrock.parallel.journal import Journal
 from bestehorn_llmmanager.bedrock.parallel.pacing import PacedHealth, Pacer
 from bestehorn_llmmanager.bedrock.parallel.progress import Listener, RunProgress
+from bestehorn_llmmanager.bedrock.parallel.quotas import quotas_by_id
 from bestehorn_llmmanager.bedrock.parallel.results import failed_response
 from bestehorn_llmmanager.bedrock.parallel.runner import Retries, Runner
 from bestehorn_llmmanager.bedrock.parallel.threads import Threads
@@ -42,8 +48,7 @@ from bestehorn_llmmanager.bedrock.validators.request_validator import RequestVal
 from bestehorn_llmmanager.llm_manager import _DEFAULT_TIMEOUT, LLMManager
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Sequence
     from concurrent.futures import Executor, Future
 
     from typing_extensions import Self
@@ -55,9 +60,8 @@ if TYPE_CHECKING:
     from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
         AuthConfig,
         Boto3Config,
-        ResponseValidationConfig,
     )
-    from bestehorn_llmmanager.bedrock.models.model_specific_structures import ModelSpecificConfig
+    from bestehorn_llmmanager.bedrock.parallel.elsewhere import Elsewhere
     from bestehorn_llmmanager.bedrock.parallel.runner import Finished
 
     Progress = bool | Callable[[RunProgress], object]
@@ -73,13 +77,15 @@ class ParallelLLMManager:
 
     Requests start at their assigned regions and fall back to all others. Throttling is no failure:
     a throttled request waits and is sent again until its time is up, and fewer calls go to the
-    target meanwhile. Safe to share between threads; each run is its own.
+    target meanwhile. Safe to share between threads; each run is its own. Pickles like `LLMManager`.
 
     Args:
         models: As for `LLMManager`, like every argument that is not listed here.
         parallel_config: How many at once, how long each, what to do about failures.
-        tokens_per_minute: Quota per model and region, for all models or by model id; calls are
-            held back so that it is not exceeded. None means unknown.
+        timeout: Seconds. Passed, it ends each request of a run, too: the smaller of this and
+            `request_timeout_seconds` holds.
+        tokens_per_minute: Wins over that of `parallel_config`, which describes it; calls are held
+            back so that the quota is not exceeded.
 
     Raises:
         ParallelConfigurationError: No model, no region, or a wrong argument of this class.
@@ -128,12 +134,8 @@ class ParallelLLMManager:
                 f"{type(parallel_config).__name__}",
                 invalid_parameter="parallel_config",
             )
-        self._config = parallel_config or ParallelProcessingConfig()
+        self._config = _with_quota(parallel_config or ParallelProcessingConfig(), tokens_per_minute)
         self._retry_config = retry_config
-        if tokens_per_minute is None:
-            tokens_per_minute = self._config.tokens_per_minute
-        # All runs share what is known of the targets.
-        self._health = PacedHealth(Pacer(self._config.max_concurrent_requests, tokens_per_minute))
         self._manager = LLMManager(
             models,
             regions,
@@ -161,6 +163,8 @@ class ParallelLLMManager:
         if timeout is not None and timeout is not _DEFAULT_TIMEOUT:
             self._request_timeout = min(self._request_timeout, timeout)
         self._validator = RequestValidator()
+        # All runs share what is known of the targets.
+        self._health = PacedHealth(Pacer(self._config.max_concurrent_requests, self._quota()))
         if len(self._manager.get_available_regions()) == 1:
             logger.warning("regions=1 | requests cannot be spread over regions")
 
@@ -171,6 +175,12 @@ class ParallelLLMManager:
             f"max_concurrent={self._config.max_concurrent_requests}, "
             f"strategy={self._config.failure_handling_strategy.value})"
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_health": self._health.pacer}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _health=PacedHealth(state["_health"]))
 
     def __enter__(self) -> Self:
         return self
@@ -263,10 +273,14 @@ class ParallelLLMManager:
             progress: True for a bar (needs the extra ``progress``), or a function that is called
                 with a `RunProgress` after each result. An exception of that function is logged,
                 and it is not called again.
-            journal: A file for the answers, a JSON line each. Answers that it already has, by the
-                ids of the requests, are taken from it and not asked for again; failures are.
+            journal: A file for the answers, a JSON line each. Answers that it already has are
+                taken from it and not asked for again; failures are. A request is known by its id,
+                a generated id by the content; where the content under an id is not the one that
+                was answered, it is asked again, and a warning says how many were.
             executor: Where the requests are answered: any `concurrent.futures.Executor`, for
                 example of processes or of a Dask cluster. None means threads of this process.
+                Processes finish what they have begun to send, pauses included, even if the run is
+                stopped.
 
         Raises:
             RequestValidationError: The one of `parallel_exceptions`: a request is malformed, or
@@ -315,7 +329,7 @@ class ParallelLLMManager:
         progress: Progress = False,
         journal: PathLike | None = None,
         executor: Executor | None = None,
-    ) -> Iterator[tuple[str, BedrockResponse]]:
+    ) -> Generator[tuple[str, BedrockResponse], None, None]:
         """Answer any number of requests, and give each result as it finishes.
 
         A bounded number of requests is taken from `requests` ahead of their results, so memory
@@ -376,12 +390,13 @@ class ParallelLLMManager:
         journal: PathLike | None = None,
         executor: Executor | None = None,
     ) -> ParallelResponse:
-        """Ask again for what failed, and merge the results.
+        """Ask again for what failed, and for what a run that ended early left; merge the results.
 
         Args:
             previous_response: Of `converse_parallel`, or the `partial_response` of its error.
-            filter_func: Says by id and response whether to ask again; None means for all. An
-                exception of it is logged, and means no.
+            filter_func: Says by id and response of a failure whether to ask again; None means for
+                all. An exception of it is logged, and means no. Requests without a response (its
+                `unfinished_request_ids`) are asked in any case.
             target_regions_per_request: As for `converse_parallel`, like the others.
             response_validation_config: As there.
             model_specific_config: As there.
@@ -394,26 +409,36 @@ class ParallelLLMManager:
             what was not; `previous_response` itself if nothing was asked again.
 
         Raises:
-            ValueError: Nothing failed.
-            ParallelExecutionError: As for `converse_parallel`.
+            ValueError: Every request was answered.
+            ParallelProcessingError: As for `converse_parallel`, like all others. Its
+                `partial_response` has the results of before, too.
         """
-        if not previous_response.get_retryable_request_ids():
+        unfinished = previous_response.unfinished_request_ids
+        if not previous_response.get_retryable_request_ids() and not unfinished:
             raise ValueError("No request of `previous_response` failed: nothing to ask again.")
         again = self._chosen(previous_response, filter_func)
+        again += [previous_response.original_requests[name] for name in unfinished]
         if not again:
             logger.warning("no failed request was chosen | nothing is asked again")
             return previous_response
         for request in again:
             request.retry_count, request.failure_history = 0, []
-        retried = self.converse_parallel(
-            again,
-            target_regions_per_request,
-            response_validation_config,
-            model_specific_config,
-            progress=progress,
-            journal=journal,
-            executor=executor,
-        )
+        try:
+            retried = self.converse_parallel(
+                again,
+                target_regions_per_request,
+                response_validation_config,
+                model_specific_config,
+                progress=progress,
+                journal=journal,
+                executor=executor,
+            )
+        except (ParallelProcessingError, KeyboardInterrupt) as error:
+            finished: ParallelResponse | None = getattr(error, "partial_response", None)
+            if finished is not None:
+                merged = previous_response.merged_with_retry(finished, self._config)
+                error.partial_response = merged  # type: ignore[union-attr]  # documented
+            raise
         return previous_response.merged_with_retry(retried, self._config)
 
     def _chosen(
@@ -447,6 +472,7 @@ class ParallelLLMManager:
         journal: PathLike | None,
         executor: Executor | None,
     ) -> _Run:
+        _check_kinds(validation, model_specific_config, journal, executor)
         regions = self.get_available_regions()
         most = self._config.max_concurrent_requests
         assignment = RegionAssignment(
@@ -471,6 +497,15 @@ class ParallelLLMManager:
             executor=executor,
             timeout=timeout,
         )
+
+    def _quota(self) -> dict[str, int] | int | None:
+        given = self._config.tokens_per_minute
+        if not isinstance(given, Mapping):
+            return given
+        manager = self._manager
+        columns = tuple(range(len(manager.get_available_regions())))
+        targets = manager._table.ordered(RetryStrategy.REGION_FIRST, columns)  # noqa: SLF001  (this library's own)
+        return quotas_by_id(given, targets, manager._catalog.find_model)  # noqa: SLF001  (likewise)
 
     def _retries(self) -> Retries:
         retry, config = self._retry_config, self._config
@@ -511,6 +546,7 @@ class _Run:
         self._listener = listener
         self._journal = journal
         self._executor = executor
+        self._elsewhere: Elsewhere | None = None
         self._timeout = timeout
         self._figures = RunProgress(total)
         self._failed: list[str] = []
@@ -521,7 +557,7 @@ class _Run:
         self,
         requests: Iterable[BedrockConverseRequest],
         collected: dict[Any, BedrockResponse] | None = None,
-    ) -> Iterator[tuple[Any, BedrockResponse]]:
+    ) -> Generator[tuple[Any, BedrockResponse], None, None]:
         """Ids and results in the order in which they finish.
 
         Args:
@@ -545,6 +581,10 @@ class _Run:
             )
             try:
                 for finished in runner.results(requests):
+                    if self._was_not_sent(finished):
+                        runner.given(finished)
+                        runner.stop(finished.error)
+                        continue
                     entry = self._entry(finished, collected)
                     runner.given(finished)
                     if self._is_lost():
@@ -560,7 +600,8 @@ class _Run:
                 else:
                     threads.stop()
                     for finished in runner.drain():
-                        self._entry(finished, collected)
+                        if not self._was_not_sent(finished):
+                            self._entry(finished, collected)
                     threads.join()
 
     def response(
@@ -601,6 +642,11 @@ class _Run:
         self._listener.tell(self._figures)
         return name, response
 
+    def _was_not_sent(self, finished: Finished) -> bool:
+        """Whether there is no result because the executor has ended."""
+        ended = self._elsewhere and self._elsewhere.ended
+        return ended is not None and finished.error is ended
+
     def _is_lost(self, *, is_over: bool = False) -> bool:
         """Whether the strategy counts the run as failed, whatever the rest of it brings.
 
@@ -618,11 +664,14 @@ class _Run:
 
     def _execution_error(self) -> ParallelExecutionError:
         failed, done = len(self._failed), self._figures.done
+        total = self._total or done
+        left = f", {total - done} were not finished" if total > done else ""
         return ParallelExecutionError(
-            f"{failed} of {done} finished requests failed; "
+            f"{failed} of {done} finished requests failed{left}; "
             f"`{self._config.failure_handling_strategy.name}` does not tolerate that.",
             failed_requests=self._failed,
-            total_requests=self._total or done,
+            total_requests=total,
+            finished_requests=done,
         )
 
     def _submitter(self, threads: Threads) -> Callable[[Order], Future[BedrockResponse]]:
@@ -637,9 +686,9 @@ class _Run:
             Elsewhere,
         )
 
-        elsewhere = Elsewhere(executor, worker.manager, worker.pacer)
-        worker.at_stop(elsewhere.close)
-        return elsewhere.submit
+        self._elsewhere = Elsewhere(executor, worker.manager, worker.pacer)
+        worker.at_stop(self._elsewhere.close)
+        return self._elsewhere.submit
 
 
 _CONTINUE = FailureHandlingStrategy.CONTINUE_ON_FAILURE
@@ -653,6 +702,45 @@ def _pause(retry: RetryConfig, number: int) -> float:
     except OverflowError:
         return retry.max_retry_delay
     return min(grown, retry.max_retry_delay)
+
+
+def _with_quota(config: ParallelProcessingConfig, quota: Any) -> ParallelProcessingConfig:
+    if quota is None:
+        return config
+    try:
+        return replace(config, tokens_per_minute=quota)
+    except ValueError as error:
+        raise ParallelConfigurationError(
+            str(error), invalid_parameter="tokens_per_minute", provided_value=quota
+        ) from error
+
+
+def _check_kinds(
+    validation: object, model_specific_config: object, journal: object, executor: object
+) -> None:
+    is_executor = callable(getattr(executor, "submit", None)) and not isinstance(executor, type)
+    for name, value, fits, expected in (
+        (
+            "response_validation_config",
+            validation,
+            isinstance(validation, ResponseValidationConfig),
+            "of type `ResponseValidationConfig`",
+        ),
+        (
+            "model_specific_config",
+            model_specific_config,
+            isinstance(model_specific_config, ModelSpecificConfig),
+            "of type `ModelSpecificConfig`",
+        ),
+        ("journal", journal, isinstance(journal, (str, os.PathLike)), "a path"),
+        ("executor", executor, is_executor, "a `concurrent.futures.Executor`"),
+    ):
+        if value is not None and not fits:
+            raise ParallelConfigurationError(
+                f"`{name}` must be {expected} or None, got {type(value).__name__}",
+                invalid_parameter=name,
+                provided_value=value,
+            )
 
 
 def _regions_per_request(given: int | None, most: int, available: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import pickle
 import threading
 import time
 from collections import Counter
@@ -159,6 +160,82 @@ def test_a_configuration_of_another_kind_is_refused() -> None:
     assert caught.value.get_invalid_parameter() == "parallel_config"
 
 
+@pytest.mark.parametrize(
+    "wrong", [-5, 0, 1.5, "100", True, {"Nova Lite": 0}, {"Nova Lite": True}, {7: 100}, [100]]
+)
+def test_a_quota_is_checked_as_in_the_configuration(wrong: Any) -> None:
+    with pytest.raises(ParallelConfigurationError, match="`tokens_per_minute` must be") as caught:
+        new_manager(tokens_per_minute=wrong)
+    assert caught.value.get_invalid_parameter() == "tokens_per_minute"
+    assert caught.value.get_provided_value() == wrong
+
+
+def test_a_quota_that_is_given_is_the_one_of_the_configuration_in_use() -> None:
+    options: dict[str, Any] = {"catalog_cache_mode": CacheMode.NONE, "catalog_refresh": "never"}
+    config = ParallelProcessingConfig(tokens_per_minute=5, max_concurrent_requests=7)
+    manager = ParallelLLMManager(
+        ["Nova Lite"], [EAST], parallel_config=config, tokens_per_minute={"*": 9}, **options
+    )
+    assert manager.get_parallel_config() == ParallelProcessingConfig(
+        tokens_per_minute={"*": 9}, max_concurrent_requests=7
+    )
+    manager = ParallelLLMManager(["Nova Lite"], [EAST], parallel_config=config, **options)
+    assert manager.get_parallel_config() is config
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Nova Lite",
+        "nova-lite",
+        LITE,
+        f"us.{LITE}",
+        f"arn:aws:bedrock:{EAST}::foundation-model/{LITE}",
+        "*",
+    ],
+)
+def test_a_quota_holds_for_a_model_by_any_of_its_names(bedrock: LocalBedrock, name: str) -> None:
+    manager = new_manager(EAST, tokens_per_minute={name: 100}, max_concurrent_requests=4)
+    bedrock.reply_with("x" * 400)
+    many = [request("Hi", n, inference_config={"maxTokens": 90}) for n in range(2)]
+    results = manager.iter_converse_parallel(many)
+    next(results)
+    # The other waits for the next minute.
+    time.sleep(0.05)
+    assert asked(bedrock) == 1
+    results.close()
+
+
+def test_a_quota_of_what_the_manager_does_not_call_is_refused() -> None:
+    quotas = {"Nova Pro": 1, "eu." + LITE: 1, "zzz": 1, "Nova Lite": 1}
+    with pytest.raises(ParallelConfigurationError) as caught:
+        new_manager(EAST, tokens_per_minute=quotas)
+    assert caught.value.message == (
+        "`tokens_per_minute` names 'Nova Pro', 'eu.amazon.nova-lite-v1:0', 'zzz', which this "
+        "manager does not call. It calls 'Nova Lite', 'amazon.nova-lite-v1:0', "
+        "'us.amazon.nova-lite-v1:0'; '*' stands for all others."
+    )
+    assert caught.value.get_invalid_parameter() == "tokens_per_minute"
+    assert caught.value.get_provided_value() == quotas
+
+
+def test_two_quotas_of_one_model_are_refused() -> None:
+    with pytest.raises(ParallelConfigurationError, match="'Nova Lite' and 'nova-lite'"):
+        new_manager(EAST, tokens_per_minute={"Nova Lite": 1, "nova-lite": 2})
+
+
+def test_it_pickles_with_its_configuration(bedrock: LocalBedrock) -> None:
+    manager = new_manager(
+        EAST, WEST, tokens_per_minute={"nova-lite": 90_000}, max_concurrent_requests=3
+    )
+    assert manager.converse_parallel(requests("a")).success
+    copy = pickle.loads(pickle.dumps(manager))
+    assert repr(copy) == repr(manager)
+    assert copy.get_parallel_config() == manager.get_parallel_config()
+    assert pickle.dumps(copy._health.pacer) == pickle.dumps(manager._health.pacer)
+    assert copy.converse_parallel(requests(*range(9))).get_success_rate() == 100.0
+
+
 def test_a_single_region_is_worth_a_warning_and_two_are_not(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -286,6 +363,28 @@ def test_regions_per_request_are_a_whole_number_above_0(wrong: Any) -> None:
         with pytest.raises(ParallelConfigurationError) as caught:
             method([request()], wrong)
         assert caught.value.get_invalid_parameter() == "target_regions_per_request"
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("executor", 4),
+        ("executor", ThreadPoolExecutor),
+        ("journal", 4),
+        ("response_validation_config", lambda _: True),
+        ("model_specific_config", {"custom_fields": {}}),
+        ("progress", 4),
+    ],
+)
+def test_an_argument_of_a_wrong_type_is_one_error(
+    bedrock: LocalBedrock, name: str, wrong: Any
+) -> None:
+    for method in (new_manager().converse_parallel, new_manager().iter_converse_parallel):
+        with pytest.raises(ParallelConfigurationError, match=f"`{name}` must be") as caught:
+            method(requests("a", "b"), **{name: wrong})
+        assert caught.value.get_invalid_parameter() == name
+        assert caught.value.get_provided_value() is wrong
+    assert bedrock.requests == ()
 
 
 # --- results --------------------------------------------------------------------------------------
@@ -639,6 +738,26 @@ def test_a_stop_on_a_threshold_stops_as_soon_as_the_rest_cannot_save_the_run(
     assert "`STOP_ON_THRESHOLD` does not tolerate that" in result.message
 
 
+def test_what_never_ran_is_no_success_of_a_stopped_run(bedrock: LocalBedrock) -> None:
+    refuse(bedrock, "bad")
+    manager = new_manager(EAST, failure_handling_strategy=STOP_ON_FIRST, max_concurrent_requests=1)
+    with pytest.raises(ParallelExecutionError) as caught:
+        manager.converse_parallel(requests("a", "bad", *range(18)))
+    error = caught.value
+    done = asked(bedrock)
+    assert error.finished_requests == done < 20
+    assert error.message.startswith(f"1 of {done} finished requests failed, {20 - done} were not")
+    assert error.get_failure_rate() == 5.0
+    assert error.get_success_rate() == (done - 1) / 20 * 100
+    assert error.details == {
+        "failed_request_count": 1,
+        "finished_request_count": done,
+        "total_request_count": 20,
+        "success_rate": (done - 1) / 20 * 100,
+        "failed_request_ids": ["bad"],
+    }
+
+
 def test_what_is_under_way_at_a_stop_is_waited_for(bedrock: LocalBedrock) -> None:
     began = threading.Event()
 
@@ -736,6 +855,65 @@ def test_a_run_that_was_stopped_can_be_completed(bedrock: LocalBedrock) -> None:
     partial = caught.value.partial_response
     assert partial is not None
     assert manager.retry_failed_requests(partial).successful_request_ids == ["a", "b"]
+
+
+FIFTY = [str(number) for number in range(50)]
+
+
+def interrupted_run(manager: ParallelLLMManager, after: int) -> Any:
+    """What of 50 requests was finished when Ctrl-C came after so many results."""
+
+    def interrupt(figures: RunProgress) -> None:
+        if figures.done == after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        manager.converse_parallel(requests(*FIFTY), progress=interrupt)
+    return caught.value.partial_response  # type: ignore[attr-defined]  # documented
+
+
+def test_what_was_not_finished_is_named_and_no_success(bedrock: LocalBedrock) -> None:
+    partial = interrupted_run(new_manager(max_concurrent_requests=2), after=20)
+    assert partial.success is False
+    assert partial.failed_requests == []
+    finished = list(partial.request_responses)
+    assert 20 <= len(finished) < 30
+    assert partial.unfinished_request_ids == [n for n in FIFTY if n not in finished]
+
+
+def test_an_interrupted_run_can_be_completed(bedrock: LocalBedrock) -> None:
+    manager = new_manager(max_concurrent_requests=2)
+    partial = interrupted_run(manager, after=20)
+    # Who filters, filters failures.
+    response = manager.retry_failed_requests(partial, lambda *_: False)
+    assert response.success
+    assert response.successful_request_ids == FIFTY
+    assert response.unfinished_request_ids == []
+    assert asked(bedrock) == 50
+
+
+def test_a_run_that_stopped_on_a_failure_can_be_completed_with_what_never_ran(
+    bedrock: LocalBedrock,
+) -> None:
+    refuse(bedrock, "bad")
+    manager = new_manager(EAST, failure_handling_strategy=STOP_ON_FIRST, max_concurrent_requests=1)
+    batch = requests(*FIFTY[:5], "bad", *FIFTY[6:20])
+    with pytest.raises(ParallelExecutionError) as caught:
+        manager.converse_parallel(batch)
+    partial = caught.value.partial_response
+    assert partial is not None
+    with pytest.raises(ParallelExecutionError) as caught:
+        manager.retry_failed_requests(partial)
+    # What the second run had finished is added to what the first had.
+    partial = caught.value.partial_response
+    assert partial is not None
+    assert partial.failed_requests == ["bad"]
+    assert {*FIFTY[:5]} <= {*partial.successful_request_ids}
+    assert len(partial.original_requests) == 20
+    refuse(bedrock)
+    response = manager.retry_failed_requests(partial)
+    assert response.success
+    assert list(response.request_responses) == [each.request_id for each in batch]
 
 
 # --- one after another ----------------------------------------------------------------------------
@@ -888,7 +1066,7 @@ def test_leaving_the_iteration_stops_the_run(
     next(results)
     start = time.monotonic()
     if how == "close":
-        results.close()  # type: ignore[attr-defined]  # a generator
+        results.close()
     elif how == "break":
         for _ in results:
             break
@@ -1000,6 +1178,29 @@ def test_requests_without_ids_of_their_own_are_recognised_by_their_content(
     assert asked(bedrock) == 4
 
 
+def test_the_answer_to_another_content_under_the_same_id_is_not_given(
+    bedrock: LocalBedrock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    refuse(bedrock)
+    manager, journal = new_manager(), tmp_path / "j"
+    manager.converse_parallel(requests("a", "b", "c"), journal=journal)
+    caplog.clear()
+    changed = [request("a", "a"), request("new b", "b"), request("c", "c", system=[{"text": "!"}])]
+    for _ in range(2):
+        response = manager.converse_parallel(changed, journal=journal)
+        assert {n: r.get_content() for n, r in response.request_responses.items()} == {
+            "a": "to a",
+            "b": "to new b",
+            "c": "to c",
+        }
+        assert asked(bedrock) == 5
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        f"path={journal} requests=2 | the journal has answers to other requests under these ids: "
+        "asked again"
+    )
+
+
 def test_a_journal_that_cannot_be_opened_sends_nothing(
     bedrock: LocalBedrock, tmp_path: Path
 ) -> None:
@@ -1049,6 +1250,7 @@ def test_an_executor_that_has_ended_is_an_error_with_what_was_finished(
         new_manager().converse_parallel(requests("a"), executor=executor)
     assert caught.value.partial_response is not None
     assert caught.value.partial_response.request_responses == {}
+    assert caught.value.partial_response.unfinished_request_ids == ["a"]
 
 
 # --- several runs ---------------------------------------------------------------------------------
@@ -1072,7 +1274,7 @@ def test_a_run_that_is_stopped_does_not_stop_the_next(bedrock: LocalBedrock) -> 
     manager = new_manager()
     results = manager.iter_converse_parallel(requests(*range(50)))
     next(results)
-    results.close()  # type: ignore[attr-defined]  # a generator
+    results.close()
     assert manager.converse_parallel(requests(*range(5))).get_success_rate() == 100.0
 
 

@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bestehorn_llmmanager.bedrock.catalog import CacheMode
-from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import ParallelExecutionError
+from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import (
+    ParallelExecutionError,
+    ParallelProcessingError,
+)
 from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
     AuthConfig,
     AuthenticationType,
@@ -164,9 +167,8 @@ def test_results_are_those_of_threads(
 ) -> None:
     bedrock.reply_with(echo)
     manager = new_manager(default_inference_config={"maxTokens": 77})
-    refused = BedrockConverseRequest(
-        messages=[{"role": "assistant", "content": [{"text": "I begin."}]}], request_id="refused"
-    )
+    (refused,) = requests(1, extra_request_fields={"modelId": "another"})
+    refused.request_id = "refused"
     runs: dict[str, dict[str, Any]] = {}
     # A fork just after threads have ended may find OpenSSL's lock taken by one that still ends.
     for name, where in (("elsewhere", executor()), ("threads", None)):
@@ -247,6 +249,18 @@ def test_workers_that_are_threads_of_this_process_do_as_well(bedrock: LocalBedro
         while our_threads():
             assert time.monotonic() < deadline
             time.sleep(0.01)
+
+
+def test_equal_requests_of_two_runs_at_once_are_answered_twice(
+    bedrock: LocalBedrock, executor: Callable[[], Executor]
+) -> None:
+    manager, where = new_manager(), executor()
+    with ThreadPoolExecutor(2, "runs") as runs:
+        done = [
+            runs.submit(manager.converse_parallel, requests(20), executor=where) for _ in range(2)
+        ]
+        assert all(run.result(PATIENCE_SECONDS).success for run in done)
+    assert bedrock.count("Converse") == 40
 
 
 # --- what a process keeps -------------------------------------------------------------------------
@@ -405,10 +419,58 @@ def test_a_broken_pool_gives_failed_entries_and_keeps_what_was_answered(
     assert len(again.get_successful_responses()) == 60
 
 
-def test_an_executor_that_was_shut_down_gives_failed_entries(pool: ProcessPoolExecutor) -> None:
-    pool.shutdown()
-    result = new_manager().converse_parallel(requests(3), executor=pool)
-    assert result.failed_requests == ["r0", "r1", "r2"]
+def test_an_executor_that_was_shut_down_is_one_error(
+    bedrock: LocalBedrock, executor: Callable[[], Executor]
+) -> None:
+    ended = executor()
+    ended.shutdown()
+    many = requests(3)
+    with pytest.raises(ParallelProcessingError, match="takes no more requests") as caught:
+        new_manager().converse_parallel(many, executor=ended)
+    partial = caught.value.partial_response
+    assert partial is not None
+    assert partial.request_responses == {}
+    assert partial.unfinished_request_ids == ["r0", "r1", "r2"]
+    with pytest.raises(ParallelProcessingError, match="takes no more requests"):
+        list(new_manager().iter_converse_parallel(iter(many), executor=ended))
+    assert bedrock.count("Converse") == 0
+    assert our_threads() == []
+
+
+def test_a_pool_that_is_shut_down_half_way_costs_nothing_that_was_answered(
+    bedrock: LocalBedrock, pool: ProcessPoolExecutor
+) -> None:
+    manager = new_manager()
+
+    def shut_down(figures: RunProgress) -> None:
+        if figures.done == 20:
+            pool.shutdown(wait=False)
+
+    with pytest.raises(ParallelProcessingError, match="takes no more requests") as caught:
+        manager.converse_parallel(requests(200), executor=pool, progress=shut_down)
+    partial = caught.value.partial_response
+    assert partial is not None
+    assert len(partial.successful_request_ids) >= 20
+    assert partial.failed_requests == []
+    assert len(partial.successful_request_ids) == bedrock.count("Converse") < 200
+    assert manager.retry_failed_requests(partial).get_success_rate() == 100.0
+    assert bedrock.count("Converse") == 200
+
+
+def test_what_a_pool_that_ended_did_not_take_is_no_failure_of_an_interrupted_run(
+    bedrock: LocalBedrock, pool: ProcessPoolExecutor
+) -> None:
+    def shut_down(figures: RunProgress) -> None:
+        if figures.done == 20:
+            pool.shutdown(wait=False)
+            time.sleep(4 * LATENCY_SECONDS)  # what waits is given to the pool, which refuses it
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        new_manager().converse_parallel(requests(200), executor=pool, progress=shut_down)
+    partial = caught.value.partial_response  # type: ignore[attr-defined]  # documented
+    assert len(partial.successful_request_ids) == bedrock.count("Converse") < 200
+    assert partial.failed_requests == []
 
 
 # --- stopping -------------------------------------------------------------------------------------
@@ -425,13 +487,27 @@ def test_a_closed_iterator_sends_nothing_more_and_leaves_no_thread(
             request.request_id = f"n{number}"
             yield request
 
-    with closing(new_manager().iter_converse_parallel(numbered(), executor=where)) as results:  # type: ignore[type-var]  # a generator
+    with closing(new_manager().iter_converse_parallel(numbered(), executor=where)) as results:
         taken = list(itertools.islice(results, 20))
     assert len({name for name, _ in taken}) == 20
     sent = bedrock.count("Converse")
     assert sent <= 20 + 2 * 8
     time.sleep(2 * LATENCY_SECONDS)
     assert bedrock.count("Converse") == sent
+    assert our_threads() == []
+
+
+def test_what_waits_elsewhere_for_its_quota_holds_no_stop_up(
+    bedrock: LocalBedrock, executor: Callable[[], Executor]
+) -> None:
+    bedrock.reply_with("x" * 400)
+    manager = new_manager("us-east-1", tokens_per_minute=100)
+    many = requests(30, inference_config={"maxTokens": 45})
+    with closing(manager.iter_converse_parallel(many, executor=executor())) as results:
+        next(results)
+        start = time.monotonic()
+    assert time.monotonic() - start < 5
+    assert bedrock.count("Converse") <= 4
     assert our_threads() == []
 
 

@@ -242,6 +242,22 @@ def test_the_example_is_interrupted_and_resumes() -> None:
     assert "answered=1000, failed=0" in done.stderr
 
 
+def test_the_example_says_what_it_needs() -> None:
+    program = (
+        "import runpy, sys\n"
+        "sys.modules['tqdm'] = None\n"
+        "sys.argv = [sys.argv[1]]\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, EXAMPLE[1]], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        'The progress bar needs an extra: pip install "bestehorn-llmmanager[progress]"\n'
+    )
+
+
 @posix_only
 def test_the_example_can_be_interrupted_from_outside(tmp_path: Path) -> None:
     journal = tmp_path / "answers.jsonl"

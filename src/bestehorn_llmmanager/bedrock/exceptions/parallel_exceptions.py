@@ -69,7 +69,13 @@ class RequestIdCollisionError(ParallelProcessingError):
 
 
 class ParallelExecutionError(ParallelProcessingError):
-    """Requests of a batch failed and the failure strategy does not tolerate that."""
+    """Requests of a batch failed and the failure strategy does not tolerate that.
+
+    Attributes:
+        failed_requests: The ids of those that failed.
+        total_requests: How many there were.
+        finished_requests: How many of them failed or were answered before the run was stopped.
+    """
 
     def __init__(
         self,
@@ -77,9 +83,12 @@ class ParallelExecutionError(ParallelProcessingError):
         failed_requests: list[str],
         total_requests: int,
         details: dict[str, Any] | None = None,
+        *,
+        finished_requests: int | None = None,
     ) -> None:
         self.failed_requests = failed_requests
         self.total_requests = total_requests
+        self.finished_requests = total_requests if finished_requests is None else finished_requests
         if details is None:
             details = {
                 "failed_request_count": len(failed_requests),
@@ -87,20 +96,25 @@ class ParallelExecutionError(ParallelProcessingError):
                 "success_rate": self.get_success_rate() if total_requests else 0.0,
                 "failed_request_ids": failed_requests,
             }
+            if finished_requests is not None:
+                details["finished_request_count"] = finished_requests
         super().__init__(message, details)
 
     def get_failed_requests(self) -> list[str]:
         return self.failed_requests.copy()
 
     def get_failure_rate(self) -> float:
-        """Percentage from 0 to 100; 0 for an empty batch."""
+        """Percentage from 0 to 100, of all requests; 0 for an empty batch."""
         if not self.total_requests:
             return 0.0
         return len(self.failed_requests) / self.total_requests * 100.0
 
     def get_success_rate(self) -> float:
-        """Percentage from 0 to 100."""
-        return 100.0 - self.get_failure_rate()
+        """Percentage from 0 to 100, of all requests: what was not finished is no success."""
+        if not self.total_requests:
+            return 100.0
+        answered = self.finished_requests - len(self.failed_requests)
+        return answered / self.total_requests * 100.0
 
 
 class RegionDistributionError(ParallelProcessingError):

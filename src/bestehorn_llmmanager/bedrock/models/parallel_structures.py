@@ -51,9 +51,9 @@ class ParallelProcessingConfig:
         failure_threshold: Share of failures, 0 to 1, that `STOP_ON_THRESHOLD` tolerates.
         enable_automatic_retry: Whether failed requests are tried again.
         max_retries_per_request: How often; None means 3.
-        tokens_per_minute: Quota of each model in each region: one number for all, or numbers by
-            model id (profile id, where that is what is called), with ``"*"`` for the others. None:
-            not known.
+        tokens_per_minute: Quota of each model in each region, in tokens as AWS counts them (see
+            `output_weight`): one number for all, or numbers by model in any spelling of its name,
+            model id or profile id that is called, with ``"*"`` for the others. None: not known.
 
     Raises:
         ValueError: A value is out of its range; all such values are named.
@@ -90,7 +90,7 @@ class ParallelProcessingConfig:
             )
         if not _is_quota(self.tokens_per_minute):
             problems.append(
-                "`tokens_per_minute` must be a whole number above 0, a dict of model ids to such "
+                "`tokens_per_minute` must be a whole number above 0, a dict of models to such "
                 f"numbers, or None, got {self.tokens_per_minute!r}"
             )
         if problems:
@@ -132,9 +132,13 @@ def _is_share(value: Any) -> bool:
 def _is_quota(value: Any) -> bool:
     if isinstance(value, Mapping):
         return all(isinstance(model, str) for model in value) and all(
-            isinstance(tokens, int) and tokens > 0 for tokens in value.values()
+            map(_is_count, value.values())
         )
-    return value is None or (isinstance(value, int) and value > 0)
+    return value is None or _is_count(value)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 @dataclass(repr=False)
@@ -231,11 +235,13 @@ class BedrockConverseRequest:
 
     def to_converse_args(self) -> dict[str, Any]:
         """The keyword arguments of `LLMManager.converse`, without those that were not given."""
-        given = ((name, getattr(self, name)) for name in _CONVERSE_ARGUMENTS)
-        arguments = {name: value for name, value in given if value is not None}
+        arguments: dict[str, Any] = {"messages": self.messages}
+        for name in _CONVERSE_ARGUMENTS:
+            if (value := getattr(self, name)) is not None:
+                arguments[name] = value
         if self.enable_extended_context:
             arguments["enable_extended_context"] = self.enable_extended_context
-        return {"messages": self.messages, **arguments}
+        return arguments
 
     def to_dict(self) -> dict[str, Any]:
         """The id and the arguments under their names, not copied; nothing of past failures.
@@ -409,13 +415,15 @@ class ParallelResponse:
     """What became of each request of a run. Its accessors copy no response.
 
     Attributes:
-        success: What the failure strategy says of the run.
+        success: Whether every request has a response, and the failure strategy accepts them:
+            `CONTINUE_ON_FAILURE` if at least one was answered, `STOP_ON_FIRST_FAILURE` if all were,
+            `STOP_ON_THRESHOLD` if the share of failures is at most `failure_threshold`.
         request_responses: The answer, or what stands for it, by request id.
         warnings: Those of all responses.
-        failed_requests: The ids of all failures.
+        failed_requests: The ids of all failures, timeouts included.
         failed_request_ids: Those of failures other than a timeout.
-        timed_out_request_ids: The others.
-        original_requests: The requests by their ids.
+        timed_out_request_ids: Those of timeouts.
+        original_requests: The requests by their ids, those without a response included.
     """
 
     success: bool
@@ -444,6 +452,7 @@ class ParallelResponse:
 
         A failure is a timeout if one of its warnings has the words "timed out".
         """
+        is_complete = original_requests.keys() <= responses.keys()
         successful, failed, timed_out = [], [], []
         for request_id, response in responses.items():
             if response.success:
@@ -453,7 +462,8 @@ class ParallelResponse:
             else:
                 failed.append(request_id)
         return cls(
-            success=config.is_success(failed=len(failed) + len(timed_out), total=len(responses)),
+            success=is_complete
+            and config.is_success(failed=len(failed) + len(timed_out), total=len(responses)),
             request_responses=responses,
             total_duration_ms=total_duration_ms,
             parallel_execution_stats=ParallelExecutionStats.of(
@@ -484,8 +494,12 @@ class ParallelResponse:
         regions: Counter[str] = Counter()
         for stats in (before, after):
             regions.update(stats.region_distribution if stats else {})
+        responses = {**self.request_responses, **retry.request_responses}
+        if self.unfinished_request_ids:
+            in_order = (*self.original_requests, *responses)
+            responses = {name: responses[name] for name in in_order if name in responses}
         return ParallelResponse.of(
-            {**self.request_responses, **retry.request_responses},
+            responses,
             config=config or ParallelProcessingConfig(),
             total_duration_ms=self.total_duration_ms + retry.total_duration_ms,
             concurrent_executions=max(
@@ -510,6 +524,11 @@ class ParallelResponse:
         return {name: each for name, each in self.request_responses.items() if holds(each)}
 
     # Which requests
+
+    @property
+    def unfinished_request_ids(self) -> list[str]:
+        """The ids of `original_requests` without a response: the run ended before they had one."""
+        return [name for name in self.original_requests if name not in self.request_responses]
 
     def get_successful_responses(self) -> dict[str, BedrockResponse]:
         return self._where(lambda response: response.success)

@@ -7,8 +7,10 @@ import io
 import pickle
 import threading
 import time
+import uuid
 from collections import deque
 from concurrent.futures import (
+    BrokenExecutor,
     CancelledError,
     Executor,
     Future,
@@ -17,6 +19,7 @@ from concurrent.futures import (
     wait,
 )
 from contextlib import suppress
+from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,15 +28,18 @@ from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
     LLMManagerError,
     RequestValidationError,
 )
+from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import ParallelProcessingError
 from bestehorn_llmmanager.bedrock.parallel.pacing import PacedHealth
 from bestehorn_llmmanager.bedrock.parallel.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from bestehorn_llmmanager.bedrock.calls.call import Gate
     from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
     from bestehorn_llmmanager.bedrock.parallel.pacing import Pacer
     from bestehorn_llmmanager.bedrock.parallel.worker import Order
+    from bestehorn_llmmanager.bedrock.retry.targets import Target
     from bestehorn_llmmanager.llm_manager import LLMManager
 
 # A task of a cluster costs it milliseconds, whatever is in it.
@@ -44,6 +50,8 @@ _SHARE_OF_A_CALL = 0.1
 _SHORTEST_LINGER, _LONGEST_LINGER = 0.002, 0.05
 _SHARE_OF_THE_LATEST = 0.3
 _KEPT_WORKERS = 8
+_LONGEST_WAIT_SECONDS = 1.0
+_COMES_BACK = b""
 
 
 # What travels
@@ -97,12 +105,46 @@ def _packed(value: object) -> bytes:
 # In the other process
 
 
+class _WaitedLong(BaseException):
+    """An order got no leave to send anything in a while; it has neither an answer nor an error."""
+
+
+class _Gate:
+    """Has no order wait long for its first sending, as a stop of its run does not reach it here.
+
+    Args:
+        gate: Gives leave.
+    """
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._order = threading.local()
+
+    def begin(self) -> None:
+        """Another order, on this thread."""
+        self._order.until = time.monotonic() + _LONGEST_WAIT_SECONDS
+
+    def enter(self, target: Target, request: Mapping[str, Any], until: float | None) -> Any:
+        first = self._order.until
+        if first is None or (until is not None and until <= first):
+            return self._gate.enter(target, request, until)
+        leave = self._gate.enter(target, request, first)
+        if leave is None:
+            raise _WaitedLong
+        self._order.until = None
+        return leave
+
+
 class _Place:
     """A worker with its threads, for as long as the process lives."""
 
     def __init__(self, parcel: Parcel) -> None:
         manager, pacer = pickle.loads(parcel.content)  # noqa: S301  (our own bytes)
         self._worker = Worker(manager, PacedHealth(pacer))
+        equipment = self._worker._equipment  # noqa: SLF001  (this library's own)
+        assert equipment.gate is not None
+        self._gate = _Gate(equipment.gate)
+        self._worker._equipment = replace(equipment, gate=self._gate)  # noqa: SLF001  (likewise)
         self._threads = ThreadPoolExecutor(parcel.threads, "llmmanager-worker")
 
     def answer_all(self, orders: Sequence[bytes]) -> list[bytes]:
@@ -118,8 +160,11 @@ class _Place:
         return [answer.result() for answer in answers]
 
     def _answer(self, order: bytes) -> bytes:
+        self._gate.begin()
         try:
             return _packed((self._worker.answer(pickle.loads(order)), None, None))  # noqa: S301  (our own bytes)
+        except _WaitedLong:
+            return _COMES_BACK
         except Exception as error:  # noqa: BLE001  (an entry of the result, whatever it is)
             return _packed_error(error)
 
@@ -163,15 +208,17 @@ class _Places:
 _places = _Places()
 
 
-def answer_elsewhere(parcel: Parcel, orders: Sequence[bytes]) -> list[bytes]:
+def answer_elsewhere(parcel: Parcel, orders: Sequence[bytes], _number: str = "") -> list[bytes]:
     """Answer requests in a process that may never have seen the manager.
 
     Args:
         parcel: What to do it with.
         orders: Pickled orders.
+        _number: Another one for each task: Dask runs what looks equal only once.
 
     Returns:
-        For each order its response, error and the error's cause, pickled.
+        For each order its response, error and the error's cause, pickled; nothing for one that
+        waited long and was not sent.
     """
     return _places.place(parcel).answer_all(orders)
 
@@ -193,13 +240,19 @@ class Elsewhere:
     A task costs the executor the same whatever is in it; so those that come in quick succession
     go together, to be answered at the same time, and slow ones go alone. No more orders are with
     the executor at once than the pacer has as its `most`. Those of a task that is lost with its
-    process go again, each alone. Safe to share between threads; one lock guards everything.
+    process go again, each alone. Those that waited there for a while and were not sent come back
+    and go again, too: so a stop has not to wait for a quota. Safe to share between threads; one
+    lock guards everything.
 
     Args:
         executor: Any; the processes of a `ProcessPoolExecutor` and of a Dask cluster are counted.
         manager: Sends, over there.
         pacer: Its quota is divided by the processes.
         now: Monotonic clock.
+
+    Attributes:
+        ended: The error of orders that were not sent, because the executor takes no more; None
+            while it does.
     """
 
     def __init__(
@@ -210,6 +263,7 @@ class Elsewhere:
         *,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.ended: ParallelProcessingError | None = None
         self._executor = executor
         self._now = now
         self._most = pacer.most
@@ -223,7 +277,7 @@ class Elsewhere:
         self._closed = False
         if isinstance(executor, ProcessPoolExecutor):
             # Processes that are forked start now, before there is a thread of ours.
-            with suppress(RuntimeError):  # it has ended: each request will say so
+            with suppress(RuntimeError):  # it has ended: the first task will say so
                 executor.submit(int)
         self._dispatcher = threading.Thread(
             target=self._dispatch, name="bestehorn-llmmanager-dispatcher", daemon=True
@@ -253,7 +307,8 @@ class Elsewhere:
             waiting, self._waiting = self._waiting, deque()
             self._changed.notify()
         for job in waiting:
-            job.future.cancel()
+            if not job.future.cancel():  # it was with the executor before
+                job.future.set_exception(CancelledError())
         if threading.current_thread() is not self._dispatcher:
             self._dispatcher.join()
         _places.forget(self._parcel)  # where the executor's workers are threads of this process
@@ -309,9 +364,11 @@ class Elsewhere:
         sent = self._now()
         orders = tuple(job.order for job in jobs)
         try:
-            task = self._executor.submit(answer_elsewhere, self._parcel, orders)
-        except Exception as error:  # noqa: BLE001  (of somebody else's executor)
+            task = self._executor.submit(answer_elsewhere, self._parcel, orders, uuid.uuid4().hex)
+        except BrokenExecutor as error:
             self._lost(jobs, error, may_go_again=False)
+        except Exception as error:  # noqa: BLE001  (of somebody else's executor)
+            self._refused(jobs, error)
         else:
             task.add_done_callback(lambda task: self._returned(jobs, task, sent))
 
@@ -320,8 +377,15 @@ class Elsewhere:
         if error is not None or task.cancelled():
             self._lost(jobs, error, may_go_again=len(jobs) > 1)
             return
-        self._leave(jobs, self._now() - sent)
-        for job, outcome in zip(jobs, task.result(), strict=True):
+        outcomes = task.result()
+        waited = [
+            job for job, outcome in zip(jobs, outcomes, strict=True) if outcome == _COMES_BACK
+        ]
+        self._leave(jobs, None if waited else self._now() - sent)
+        self._again([job._replace(order=_later(job.order)) for job in waited])
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            if outcome == _COMES_BACK:
+                continue
             try:
                 response, failure, cause = pickle.loads(outcome)  # noqa: S301  (our own bytes)
             except Exception as problem:  # noqa: BLE001  (of an error's class; nobody must wait for it)
@@ -332,16 +396,35 @@ class Elsewhere:
                 failure.__cause__ = cause
                 job.future.set_exception(failure)
 
+    def _refused(self, jobs: list[_Job], error: Exception) -> None:
+        self._leave(jobs, None)
+        if self.ended is None:
+            self.ended = ParallelProcessingError(
+                f"The executor takes no more requests: {type(error).__name__}"
+            )
+            self.ended.__cause__ = error
+        for job in jobs:
+            job.future.set_exception(self.ended)
+
     def _lost(self, jobs: list[_Job], error: BaseException | None, *, may_go_again: bool) -> None:
         self._leave(jobs, None)
+        if may_go_again:
+            self._again([job._replace(is_alone=True) for job in jobs])
+            return
         with self._lock:
-            if may_go_again and not self._closed:
-                self._waiting.extendleft(job._replace(is_alone=True) for job in reversed(jobs))
-                self._changed.notify()
-                return
             failure = CancelledError() if self._closed else _gone(error)
         for job in jobs:
             job.future.set_exception(failure)
+
+    def _again(self, jobs: list[_Job]) -> None:
+        """Line orders up before all others; after a stop they have no outcome."""
+        with self._lock:
+            if not self._closed:
+                self._waiting.extendleft(reversed(jobs))
+                self._changed.notify()
+                return
+        for job in jobs:
+            job.future.set_exception(CancelledError())
 
     def _leave(self, jobs: list[_Job], seconds: float | None) -> None:
         with self._lock:
@@ -356,7 +439,10 @@ def _size_of(executor: Executor, most: int) -> tuple[int, int]:
     """How many processes an executor has, and how many tasks it runs at once, if it says so."""
     client: Any = getattr(executor, "_client", None)
     if hasattr(client, "nthreads"):  # Dask's
-        threads = client.nthreads()
+        try:
+            threads = client.nthreads()
+        except Exception:  # noqa: BLE001  (it is closed: the first task will say so)
+            return 1, most
         # Workers that are threads of this process have addresses of their own, too.
         processes = {address.startswith("inproc:") or address for address in threads}
         return min(len(processes), most) or 1, sum(threads.values()) or most
@@ -364,11 +450,16 @@ def _size_of(executor: Executor, most: int) -> tuple[int, int]:
     return (min(workers, most), workers) if workers else (1, most)
 
 
+def _later(order: bytes) -> bytes:
+    """The same order with the time that is left after a long wait."""
+    waited: Order = pickle.loads(order)  # noqa: S301  (our own bytes)
+    left = max(waited.timeout - _LONGEST_WAIT_SECONDS, 0.001)
+    return pickle.dumps(waited._replace(timeout=left), pickle.HIGHEST_PROTOCOL)
+
+
 def _without_history(order: Order) -> Order:
     if not order.request.failure_history:
         return order
-    from dataclasses import replace  # noqa: PLC0415  (only after failures)
-
     return order._replace(request=replace(order.request, failure_history=[]))
 
 

@@ -20,6 +20,8 @@ if sys.platform != "win32":
     import fcntl
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
 
 logger = logging.getLogger(__name__)
@@ -29,11 +31,29 @@ _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 _IN_USE = {errno.EACCES, errno.EAGAIN}
 
 
+class Key(str):
+    """What a journal knows a request by.
+
+    Attributes:
+        content: Digits of the request's `content_key`; None if the key itself has them.
+    """
+
+    __slots__ = ("content",)
+
+    content: str | None
+
+    def __new__(cls, text: str, content: str | None = None) -> Self:
+        key = super().__new__(cls, text)
+        key.content = content
+        return key
+
+
 class Journal:
     """Answers by the key of their request, in a file of mode 0600.
 
-    The key is the id that the caller gave. A generated id differs from run to run; the key is then
-    made of the content, and of a number where several requests have the same.
+    The key is the id that the caller gave; an answer to another content under that id is not given
+    (a line without digits of the content holds for any). A generated id differs from run to run;
+    the key is then made of the content, and of a number where several requests have the same.
 
     The file holds whole answers: treat it as you treat those. What a killed process left unfinished
     at its end is cut off when the file is opened; damaged lines are passed over. Safe to share
@@ -52,6 +72,7 @@ class Journal:
         self._lock = threading.Lock()
         self._seen: dict[str, int] = {}
         self._offsets: dict[str, int] = {}
+        self._mismatches = 0
         try:
             self._file = _open(self._path)
         except OSError as error:
@@ -66,15 +87,13 @@ class Journal:
             self.close()
             raise
 
-    def key_of(self, request: BedrockConverseRequest) -> str:
+    def key_of(self, request: BedrockConverseRequest) -> Key:
         """The key of the next request of a run; counts those of equal content."""
+        content, name = request.content_key[:32], request.request_id
         if request.has_generated_id:
-            content = request.content_key[:32]
             number = self._seen[content] = self._seen.get(content, 0) + 1
-            return f"content {content} {number}"
-        if isinstance(request.request_id, str):
-            return request.request_id
-        return f"{type(request.request_id).__name__} {request.request_id!r}"
+            return Key(f"content {content} {number}")
+        return Key(name if isinstance(name, str) else f"{type(name).__name__} {name!r}", content)
 
     def find(self, key: str) -> BedrockResponse | None:
         """The answer that was kept, or None.
@@ -90,7 +109,12 @@ class Journal:
         except OSError as error:
             raise self._error("read", error) from error
         try:
-            return BedrockResponse.from_dict(json.loads(line)["response"])
+            record = json.loads(line)
+            if _differ(record.get("content"), _content_of(key)):
+                with self._lock:
+                    self._mismatches += 1
+                return None
+            return BedrockResponse.from_dict(record["response"])
         except _UNREADABLE:
             logger.warning("offset=%d | an answer in the journal is damaged: asked again", offset)
             return None
@@ -102,11 +126,17 @@ class Journal:
             ParallelProcessingError: The disk is full, or the file is closed.
         """
         try:
-            record = {"journal": 1, "key": key, "request_id": request_id}
-            record["response"] = response.to_dict()
+            content = _content_of(key)
+            record = {
+                "journal": 1,
+                "key": key,
+                "request_id": request_id,
+                **({"content": content} if content else {}),
+                "response": response.to_dict(),
+            }
             line = json.dumps(record, default=to_json_value).encode() + b"\n"
             with self._lock:
-                self._offsets[key] = self._write(line)
+                self._offsets[str(key)] = self._write(line)
         except (OSError, ValueError, TypeError) as error:
             raise self._error("written", error) from error
 
@@ -114,6 +144,14 @@ class Journal:
         """Close the file."""
         with self._lock:
             self._file.close()
+            mismatches, self._mismatches = self._mismatches, 0
+        if mismatches:
+            logger.warning(
+                "path=%s requests=%d | the journal has answers to other requests under these ids: "
+                "asked again",
+                self._path,
+                mismatches,
+            )
 
     def _line_at(self, offset: int) -> bytes:
         with self._lock:
@@ -193,6 +231,14 @@ def _open(path: Path) -> io.FileIO:
         file.close()
         raise OSError(errno.EINVAL, "it is no regular file")
     return file
+
+
+def _content_of(key: str) -> str | None:
+    return key.content if isinstance(key, Key) else None
+
+
+def _differ(kept: Any, content: str | None) -> bool:
+    return kept is not None and content is not None and kept != content
 
 
 def _key_in(line: bytes) -> str | None:

@@ -136,6 +136,7 @@ def _bar_class() -> Any:
         raise ParallelConfigurationError(
             "`progress=True` needs `pip install bestehorn-llmmanager[progress]`",
             invalid_parameter="progress",
+            provided_value=True,
         ) from error
 
     class Bar(tqdm):  # type: ignore[type-arg]  # generic for type checkers only

@@ -70,6 +70,8 @@ def request(**options: Any) -> BedrockConverseRequest:
         ("tokens_per_minute", 0),
         ("tokens_per_minute", 1.5),
         ("tokens_per_minute", "100"),
+        ("tokens_per_minute", True),
+        ("tokens_per_minute", {"*": True}),
         ("tokens_per_minute", {"*": 0}),
         ("tokens_per_minute", {"*": None}),
         ("tokens_per_minute", {1: 100}),
@@ -693,7 +695,27 @@ def test_the_text_of_a_run_has_counts_only() -> None:
     )
 
 
+ASKED = {name: request(request_id=name) for name in ("a", "b", "c")}
+
+
+def test_a_run_that_ended_early_is_no_success_and_names_what_it_did_not_finish() -> None:
+    partial = run({"b": CACHED}, requests=ASKED)
+    assert partial.success is False
+    assert partial.unfinished_request_ids == ["a", "c"]
+    assert partial.get_retryable_request_ids() == []
+    complete = run({"b": CACHED, "a": BROKEN, "c": LATE}, requests=ASKED)
+    assert complete.success is True
+    assert complete.unfinished_request_ids == []
+    assert run({"b": CACHED}).unfinished_request_ids == []
+
+
 # A second run over what failed
+
+
+def test_what_was_not_finished_takes_its_place_in_the_order_of_the_requests() -> None:
+    merged = run({"b": CACHED}, requests=ASKED).merged_with_retry(run({"c": LATE, "a": BROKEN}))
+    assert list(merged.request_responses) == ["a", "b", "c"]
+    assert merged.success
 
 
 def test_a_retry_replaces_what_it_repeated_and_keeps_all_else() -> None:

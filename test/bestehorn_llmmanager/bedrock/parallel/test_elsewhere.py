@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import threading
 import time
-from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +15,9 @@ from bestehorn_llmmanager.bedrock.catalog import CacheMode
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
     LLMManagerError,
     RequestValidationError,
+    RetryExhaustedError,
 )
+from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import ParallelProcessingError
 from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
 from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
 from bestehorn_llmmanager.bedrock.parallel.elsewhere import (
@@ -55,7 +57,7 @@ class ByHand(Executor):
         self._arrived = threading.Condition()
 
     def submit(  # type: ignore[override]
-        self, function: Callable[..., Any], parcel: Parcel, orders: tuple[bytes, ...]
+        self, function: Callable[..., Any], parcel: Parcel, orders: tuple[bytes, ...], _: str
     ) -> Future[Any]:
         assert function is answer_elsewhere
         if self.is_broken:
@@ -291,9 +293,12 @@ def test_an_executor_that_takes_nothing_fails_what_it_was_given(
 ) -> None:
     executor = ByHand()
     executor.is_broken = True
-    futures = submit(make(executor), 5)
-    for future in futures:
-        assert isinstance(future.exception(PATIENCE_SECONDS), LLMManagerError)
+    elsewhere = make(executor)
+    futures = submit(elsewhere, 5)
+    errors = {future.exception(PATIENCE_SECONDS) for future in futures}
+    assert errors == {elsewhere.ended}
+    assert isinstance(elsewhere.ended, ParallelProcessingError)
+    assert elsewhere.ended.message == "The executor takes no more requests: RuntimeError"
 
 
 def test_an_answer_that_cannot_be_read_fails_only_its_order(
@@ -333,6 +338,67 @@ def test_what_is_lost_after_closing_has_no_outcome(make: Callable[..., Elsewhere
         task.set_exception(KeyboardInterrupt())
     for future in futures:
         assert isinstance(future.exception(PATIENCE_SECONDS), CancelledError)
+
+
+def test_closing_ends_what_was_lost_and_waits_to_go_again(make: Callable[..., Elsewhere]) -> None:
+    executor, clock = ByHand(tasks_at_once=1), Clock()
+    elsewhere = make(executor, most=8, now=clock)
+    submit(elsewhere, 8)
+    executor.orders(8)
+    clock.now += 60.0  # so slow that orders wait for others to go along
+    executor.finish_all()
+    futures = submit(elsewhere, 2)
+    executor.orders(2)
+    _, task = executor.tasks.pop()
+    task.set_exception(OSError("killed"))
+    elsewhere.close()
+    assert executor.tasks == []
+    assert all(isinstance(each.exception(PATIENCE_SECONDS), CancelledError) for each in futures)
+
+
+class Here(Executor):
+    """Runs tasks on threads of this process, as an executor that is not known."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(4)
+
+    def submit(self, *arguments: Any) -> Future[Any]:  # type: ignore[override]
+        return self._threads.submit(*arguments)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self._threads.shutdown(wait, cancel_futures=cancel_futures)
+
+
+def test_what_waits_long_for_its_turn_comes_back_and_goes_again(
+    bedrock: LocalBedrock, manager: LLMManager
+) -> None:
+    bedrock.reply_with("x" * 400)
+    with Here() as executor:
+        elsewhere = Elsewhere(executor, manager, Pacer(4, 100, period=1.3))
+        tried = {name: order(name, inference_config={"maxTokens": 60}) for name in "ab"}
+        futures = [elsewhere.submit(each) for each in tried.values()]
+        assert all(future.result(PATIENCE_SECONDS).success for future in futures)
+        elsewhere.close()
+    first, second = (r.time for r in bedrock.requests if r.operation == "Converse")
+    assert 1.2 < second - first < 2.5
+
+
+def test_what_comes_back_has_less_time_left(bedrock: LocalBedrock, manager: LLMManager) -> None:
+    bedrock.reply_with("x" * 400)
+    with Here() as executor:
+        elsewhere = Elsewhere(executor, manager, Pacer(4, 100))
+        tried = [
+            order(name, inference_config={"maxTokens": 60})._replace(timeout=1.5) for name in "ab"
+        ]
+        start = time.monotonic()
+        futures = [elsewhere.submit(each) for each in tried]
+        errors = [future.exception(PATIENCE_SECONDS) for future in futures]
+        assert time.monotonic() - start < 3
+        elsewhere.close()
+    assert bedrock.count("Converse") == 1
+    (error,) = (each for each in errors if each)
+    assert isinstance(error, RetryExhaustedError)
+    assert error.out_of_time
 
 
 def test_an_order_that_was_cancelled_while_it_waited_is_not_sent(

@@ -186,6 +186,54 @@ def test_a_request_that_says_more_is_another_one(path: Path) -> None:
     assert plain.rpartition(" ")[0] != tiered.rpartition(" ")[0]
 
 
+# --- what was asked -------------------------------------------------------------------------------
+
+
+def asked(path: Path, each: BedrockConverseRequest) -> str | None:
+    """The answer that a journal has for a request; if none, one is put in."""
+    journal = Journal(path)
+    key = journal.key_of(each)
+    found = journal.find(key)
+    if found is None:
+        journal.append(key, each.request_id, answer(f"to {each.messages}"))
+    journal.close()
+    return found.get_content() if found else None
+
+
+def test_an_answer_is_given_to_the_same_content_only(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, other = request("one", request_id="a"), request("other", request_id="a")
+    assert asked(path, one) is None
+    assert asked(path, request("one", request_id="a", max_retries=7)) == f"to {one.messages}"
+    assert caplog.records == []
+    assert asked(path, other) is None
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        f"path={path} requests=1 | the journal has answers to other requests under these ids: "
+        "asked again"
+    )
+    assert asked(path, other) == f"to {other.messages}"
+
+
+def test_lines_that_do_not_say_what_was_asked_hold_for_any_content(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    written(path, "a")
+    assert b"content" not in path.read_bytes().partition(b'"response"')[0]
+    assert asked(path, request("whatever", request_id="a")) == "to a"
+    assert caplog.records == []
+
+
+def test_what_is_asked_is_kept_as_digits_of_one_length(path: Path) -> None:
+    asked(path, request("a secret " * 1000, request_id="a"))
+    asked(path, request("generated"))
+    given, generated = (json.loads(line) for line in path.read_bytes().splitlines())
+    assert len(given["content"]) == 32
+    assert int(given["content"], 16)
+    assert "content" not in generated  # its key says it
+
+
 # --- the file -------------------------------------------------------------------------------------
 
 

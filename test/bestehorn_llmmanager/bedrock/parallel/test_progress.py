@@ -163,12 +163,12 @@ def test_without_tqdm_a_bar_is_refused_with_the_way_to_get_it() -> None:
         "try:\n"
         "    Listener(True)\n"
         "except Exception as error:\n"
-        "    print(type(error).__name__, error.message)\n"
+        "    print(type(error).__name__, error.message, error.provided_value)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout == (
         "ParallelConfigurationError "
-        "`progress=True` needs `pip install bestehorn-llmmanager[progress]`\n"
+        "`progress=True` needs `pip install bestehorn-llmmanager[progress]` True\n"
     )

@@ -18,7 +18,11 @@ from bestehorn_llmmanager.bedrock.calls.call import Call, Equipment
 from bestehorn_llmmanager.bedrock.calls.learning import Learned
 from bestehorn_llmmanager.bedrock.calls.preparation import Preparation
 from bestehorn_llmmanager.bedrock.calls.validation import ResponseValidation
-from bestehorn_llmmanager.bedrock.catalog.bedrock_catalog import BedrockModelCatalog
+from bestehorn_llmmanager.bedrock.catalog.bedrock_catalog import (
+    REFRESHES,
+    BedrockModelCatalog,
+    is_region_code,
+)
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
     CatalogError,
     ConfigurationError,
@@ -46,7 +50,11 @@ from bestehorn_llmmanager.bedrock.tracking.access_method_tracker import AccessMe
 from bestehorn_llmmanager.bedrock.tracking.parameter_compatibility_tracker import (
     ParameterCompatibilityTracker,
 )
-from bestehorn_llmmanager.bedrock.validators.converse_request import check_arguments, check_request
+from bestehorn_llmmanager.bedrock.validators.converse_request import (
+    check_arguments,
+    check_request,
+    find_inference_config_problems,
+)
 
 if TYPE_CHECKING:
     import os
@@ -165,15 +173,16 @@ class LLMManager:
     ) -> None:
         logging.getLogger("bestehorn_llmmanager").setLevel(log_level)
         self._models = _checked_names(models, "models")
-        self._regions = _checked_names(regions, "regions")
+        self._regions = _checked_regions(regions, "regions")
         self._allowed_destinations = (
             None
             if allowed_destination_regions is None
-            else _checked_names(allowed_destination_regions, "allowed_destination_regions")
+            else _checked_regions(allowed_destination_regions, "allowed_destination_regions")
         )
         _check_type(auth_config, AuthConfig, "auth_config")
         _check_type(boto3_config, Boto3Config, "boto3_config")
         _check_type(retry_config, RetryConfig, "retry_config")
+        _check_type(catalog_cache_mode, CacheMode, "catalog_cache_mode")
         _check_type(model_specific_config, ModelSpecificConfig, "model_specific_config")
         _check_type(default_inference_config, dict, "default_inference_config")
         self._boto3_config = boto3_config or Boto3Config()
@@ -186,7 +195,7 @@ class LLMManager:
         )
         self._cache_points = _cache_points(cache_config)
         self._timeout = _checked_timeout(timeout)
-        self._inference_config = dict(default_inference_config or {})
+        self._inference_config = _checked_inference_config(default_inference_config)
         self._model_specific_config = model_specific_config
         _warn_of_old_options(
             unified_model_manager=unified_model_manager,
@@ -194,6 +203,10 @@ class LLMManager:
             strict_cache_mode=strict_cache_mode,
             ignore_cache_age=ignore_cache_age,
         )
+        if catalog_refresh not in REFRESHES:
+            raise ConfigurationError(
+                f"`catalog_refresh` must be one of {REFRESHES}, got {catalog_refresh!r}"
+            )
         try:
             self._catalog = BedrockModelCatalog(
                 auth_manager=self._auth_manager,
@@ -482,6 +495,11 @@ class LLMManager:
         self, request: Any, response_validation_config: ResponseValidationConfig | None = None
     ) -> BedrockResponse:
         """`converse` with the arguments that a `BedrockConverseRequest` holds."""
+        if not callable(getattr(request, "to_converse_args", None)):
+            raise RequestValidationError(
+                f"`request` must be a `BedrockConverseRequest`, got {type(request).__name__}",
+                invalid_fields=["request"],
+            )
         return self.converse(
             **request.to_converse_args(), response_validation_config=response_validation_config
         )
@@ -513,7 +531,11 @@ class LLMManager:
             if validation is None or validation.accepts(response):
                 return _completed(response, call, call.answered(attempt), validation, started)
             call.decide(attempt, validation.verdict(attempt.target), validation.error())
-        raise call.failure()
+        failure = call.failure()
+        if validation is not None:
+            failure.validation_attempts = validation.attempts
+            failure.rejected_response = validation.rejected
+        raise failure
 
     def _call(
         self, arguments: Mapping[str, Any], deadline: Deadline | None, lane: Lane | None = None
@@ -637,6 +659,33 @@ def _checked_names(values: Iterable[str], what: str) -> list[str]:
         if not isinstance(name, str) or not name.strip():
             raise ConfigurationError(f"`{what}` must hold non-blank strings, got {name!r}")
     return names
+
+
+def _checked_regions(values: Iterable[str], what: str) -> list[str]:
+    regions = _checked_names(values, what)
+    for region in regions:
+        if not is_region_code(region):
+            from difflib import get_close_matches  # noqa: PLC0415
+
+            from bestehorn_llmmanager.bedrock.models.aws_regions import (  # noqa: PLC0415
+                get_all_regions,
+            )
+
+            close = ", ".join(get_close_matches(region, get_all_regions()))
+            raise ConfigurationError(
+                f"`{what}` must hold region codes such as 'eu-west-1', got {region!r}"
+                f"{f'; closest: {close}' if close else ''}"
+            )
+    return regions
+
+
+def _checked_inference_config(config: dict[str, Any] | None) -> dict[str, Any]:
+    if problems := find_inference_config_problems(config or {}):
+        raise ConfigurationError(
+            f"`default_inference_config` cannot be sent: {'; '.join(map(str, problems))}",
+            invalid_config={"default_inference_config": [each.place for each in problems]},
+        )
+    return dict(config or {})
 
 
 def _check_type(value: object, kind: type, name: str) -> None:

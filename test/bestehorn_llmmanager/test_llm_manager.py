@@ -96,15 +96,29 @@ def test_models_and_regions_that_are_no_lists_of_names_are_refused(
         ("boto3_config", {"read_timeout": 5}, "must be of type `Boto3Config`, got dict"),
         ("timeout", 0, "`timeout` must be a number of seconds above 0, got 0"),
         ("timeout", -1, "`timeout` must be a number of seconds above 0, got -1"),
-        ("catalog_cache_mode", "file", "must be a `CacheMode`"),
-        ("catalog_refresh", "sometimes", "`refresh` must be one of"),
+        ("catalog_cache_mode", "file", "`catalog_cache_mode` must be of type `CacheMode`, got str"),
+        ("catalog_refresh", "sometimes", "`catalog_refresh` must be one of ("),
         ("catalog_cache_directory", 5, "cannot be loaded"),
+        ("regions", ["us-east-1", "us-east1"], "'us-east1'; closest: us-east-1, "),
+        (
+            "allowed_destination_regions",
+            ["mars"],
+            "`allowed_destination_regions` must hold region codes such as 'eu-west-1', got 'mars'",
+        ),
+        (
+            "default_inference_config",
+            {"max_tokens": 1},
+            "`inferenceConfig.max_tokens` has to be written `maxTokens`",
+        ),
+        ("default_inference_config", {"maxTokens": -1}, "must be at least 1, but is -1"),
+        ("default_inference_config", {"stopSequences": "x"}, "must be a list"),
     ],
 )
 def test_an_option_out_of_range_is_refused(option: str, value: Any, message: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
         new_manager(**{option: value})
     assert message in str(raised.value)
+    assert str(raised.value).startswith("The model catalogue") is (message == "cannot be loaded")
 
 
 def test_an_unknown_log_level_is_refused_by_logging() -> None:
@@ -174,13 +188,17 @@ def test_a_manager_never_calls_a_similar_model(name: str) -> None:
         new_manager([name])
 
 
-def test_a_catalogue_that_cannot_be_loaded_is_a_configuration_error(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_catalogue_that_cannot_be_loaded_is_a_configuration_error() -> None:
     with pytest.raises(ConfigurationError) as raised:
-        new_manager(catalog_refresh="no such thing")
-    assert isinstance(raised.value.__cause__, ValueError)
-    assert "no such thing" in str(raised.value)
+        new_manager(catalog_cache_directory=5)
+    assert isinstance(raised.value.__cause__, TypeError)
+    assert str(raised.value).startswith("The model catalogue cannot be loaded: ")
+
+
+@pytest.mark.parametrize("request_", ["x", None, {"messages": PROMPT}])
+def test_what_is_no_request_is_refused_as_one(request_: Any) -> None:
+    with pytest.raises(RequestValidationError, match="must be a `BedrockConverseRequest`, got "):
+        new_manager().converse_with_request(request_)
 
 
 # --- what is known before a call --------------------------------------------------------------------

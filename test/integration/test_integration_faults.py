@@ -1003,6 +1003,17 @@ def test_read_timeout_ends_a_hang_in_time_for_another_region(
     assert seconds < READ_TIMEOUT + LITTLE
 
 
+def test_a_silent_region_leaves_a_second_for_another_one(
+    bedrock: LocalBedrock, new_manager: NewManager
+) -> None:
+    bedrock.fail(Fault.hang(), region="us-east-1")
+    manager = new_manager(boto3_config=Boto3Config(read_timeout=3))
+    seconds, response = timed(lambda: manager.converse(PROMPT, timeout=3))
+    assert called(bedrock) == targets_of("A B ok")
+    assert response.region_used == "us-west-2"
+    assert 1.7 < seconds < 1.75 + LITTLE
+
+
 @pytest.mark.parametrize("timeout", [2, 2.0])
 def test_a_round_number_of_seconds_is_used_to_its_end(
     bedrock: LocalBedrock, new_manager: NewManager, timeout: float
@@ -1090,7 +1101,7 @@ def test_a_deadline_shorter_than_the_pause_ends_the_call_at_once(
     manager = new_manager((["Nova Lite"], ["us-east-1"]))
     seconds, (outcome, error) = timed(lambda: outcome_of(manager, timeout=2))
     assert (outcome, called(bedrock)) == ("RetryExhaustedError", targets_of("A end"))
-    assert "The time is up, 1 was tried." in str(error)
+    assert "The time is up, 1 was tried. The next pause, of " in str(error)
     assert seconds < LITTLE
 
 
@@ -1427,38 +1438,48 @@ def test_answers_that_are_refused_everywhere_exhaust_the_call(
         f"Validation failed: no {number}" for number in (2, 4, 6)
     ]
     assert "private" not in f"{error} {error!r}"
+    assert [each.failed_content for each in error.validation_attempts] == ["a private answer"] * 6
+    assert error.validation_attempts[5].validation_result.error_message == "no 6"
+    assert error.rejected_response is seen[5]
     check_books(course, error)
 
 
-@pytest.mark.parametrize(
-    ("judge", "message", "details"),
-    [
-        (
-            lambda _: int("x"),
-            "The validation function raised ValueError: invalid literal for int() with base 10: 'x'",
-            {"exception_type": "ValueError"},
-        ),
-        (
-            lambda _: None,
-            "The validation function must return a `ValidationResult`, got NoneType",
-            None,
-        ),
-        (
-            lambda _: True,
-            "The validation function must return a `ValidationResult`, got bool",
-            None,
-        ),
-    ],
-    ids=["raises", "none", "bool"],
-)
-def test_a_validation_function_that_gives_no_verdict_refuses(
-    bedrock: LocalBedrock,
-    new_manager: NewManager,
-    judge: Any,
-    message: str,
-    details: dict[str, Any] | None,
+@pytest.mark.parametrize("verdict", [None, True, {"success": True}])
+def test_a_validation_function_without_a_verdict_ends_the_call(
+    bedrock: LocalBedrock, new_manager: NewManager, verdict: Any
 ) -> None:
-    judges = [judge, lambda _: ValidationResult(success=True)]
+    config = ResponseValidationConfig(lambda _: verdict)
+    outcome, error = outcome_of(new_manager(), response_validation_config=config)
+    assert (called(bedrock), outcome) == (targets_of("A end"), "ConfigurationError")
+    assert f"must return a `ValidationResult`, got {type(verdict).__name__};" in str(error)
+    assert error.rejected_response.get_content() == "Hello from us-east-1"
+    assert [record.decision for record in error.attempt_log] == [Decision.NO_VERDICT.value]
+    assert len(error.validation_attempts) == len(error.attempts) == 1
+
+
+def test_a_validation_function_that_always_raises_is_named_by_what_it_raises(
+    bedrock: LocalBedrock, new_manager: NewManager
+) -> None:
+    def judge(answer: Any) -> ValidationResult:
+        return ValidationResult(success=int(answer.get_content()) > 0)
+
+    config = ResponseValidationConfig(judge)
+    outcome, error = outcome_of(new_manager(), response_validation_config=config)
+    assert outcome == "RetryExhaustedError"
+    assert (
+        str(error).count("the answer was rejected: the validation function raised ValueError") > 2
+    )
+    assert "Hello" not in f"{error} {error!r}"
+
+
+def test_a_validation_function_that_raises_refuses(
+    bedrock: LocalBedrock, new_manager: NewManager
+) -> None:
+    message = (
+        "The validation function raised ValueError: invalid literal for int() with base 10: 'x'"
+    )
+    details = {"exception_type": "ValueError"}
+    judges: list[Any] = [lambda _: int("x"), lambda _: ValidationResult(success=True)]
 
     def take_turns(response: Any) -> Any:
         return judges.pop(0)(response)

@@ -257,7 +257,7 @@ def test_a_model_that_cannot_continue_starts_again_and_says_so(
 
 
 def test_a_model_that_begins_anew_is_not_heard_twice(bedrock: LocalBedrock) -> None:
-    bedrock.reply_with(TEXT)
+    bedrock.reply_with(lambda _: TEXT)
     manager = new_manager(UNKNOWN)
     for after in range(1, ANSWER_IS_COMPLETE):
         response, pieces, listener = break_once(bedrock, manager, Fault.stream_cut(after))

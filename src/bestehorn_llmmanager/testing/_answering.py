@@ -41,6 +41,7 @@ from bestehorn_llmmanager.testing._replies import (
     default_text,
     events_of,
     is_events,
+    rest_of,
     text_output,
 )
 from bestehorn_llmmanager.testing._wire import (
@@ -212,7 +213,9 @@ class Answering:
 
     def _reply(self, request: ReceivedRequest) -> Any:
         reply = self.replies.take(request)
-        if callable(reply):
+        if isinstance(reply, str):
+            reply = rest_of(reply, request.body)
+        elif callable(reply):
             reply = reply(request)
         if reply is None:
             reply = default_text(request)

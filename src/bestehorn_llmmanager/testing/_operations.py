@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bestehorn_llmmanager.testing._wire import Operation
 
 _DEFAULT_PAGE = 100
+_MOST_DOCUMENTS = 5
 # API reference, DocumentBlock: single spaces only.
 _DOCUMENT_NAME = re.compile(r"(?!.*\s\s)[A-Za-z0-9\s\-()\[\]]+", re.DOTALL)
 
@@ -148,7 +149,8 @@ def refuse_conversation(
 ) -> None:
     """Raise what the service would raise for this Converse or ConverseStream request.
 
-    The sentences are the service's, as users of botocore, Dify and Amazon's own clients quote them.
+    The sentences are the service's, as users of botocore, Dify and Amazon's own clients quote them:
+    langgenius/dify#17545, aws-samples/generative-ai-use-cases#1685, maximhq/bifrost#7003.
     """
     model = catalogue.target(region, parameters["modelId"]).model
     if model is not None:
@@ -167,6 +169,14 @@ def refuse_conversation(
         )
     for number, message in enumerate(messages):
         _refuse_content(number, message["content"])
+    blocks = [block for message in messages for block in message["content"]]
+    _refuse_many_documents([block["document"] for block in blocks if "document" in block])
+    if "toolConfig" not in parameters and any(
+        kind in block for block in blocks for kind in ("toolUse", "toolResult")
+    ):
+        raise validation_error(
+            "The toolConfig field must be defined when using toolUse and toolResult content blocks."
+        )
 
 
 def _refuse_content(number: int, content: list[Mapping[str, Any]]) -> None:
@@ -193,6 +203,19 @@ def _refuse_documents(content: list[Mapping[str, Any]]) -> None:
             "The document file name can only contain alphanumeric characters, whitespace"
             " characters, hyphens, parentheses, and square brackets. The name can't contain more"
             " than one consecutive whitespace character."
+        )
+
+
+def _refuse_many_documents(documents: list[Mapping[str, Any]]) -> None:
+    names = [document["name"] for document in documents]
+    if len(set(names)) < len(names):
+        raise validation_error(
+            "Messages can't contain duplicate document names."
+            " Rename the document and retry your request."
+        )
+    if sum("bytes" in document["source"] for document in documents) > _MOST_DOCUMENTS:
+        raise validation_error(
+            f"You can't include more than {_MOST_DOCUMENTS} documents in a request."
         )
 
 

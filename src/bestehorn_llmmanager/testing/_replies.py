@@ -100,6 +100,15 @@ def default_text(request: ReceivedRequest) -> str:
     return f"LocalBedrock: {request.model_id} in {request.region} received {words} {noun}."
 
 
+def rest_of(text: str, body: Mapping[str, Any]) -> str:
+    """What a model says that is given the beginning of its answer; else all of it."""
+    last = (body.get("messages") or [{}])[-1]
+    if last.get("role") != "assistant":
+        return text
+    beginning = "".join(block.get("text", "") for block in last["content"])
+    return text.removeprefix(beginning)
+
+
 def count_tokens(body: Mapping[str, Any]) -> int:
     """A made-up but steady count: 4 characters to a token, 100 tokens for a block without text."""
     tokens = 0

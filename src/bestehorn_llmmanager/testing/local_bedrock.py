@@ -44,6 +44,11 @@ class LocalBedrock(Endpoint):
     that of the request's signature (which is not verified) or, for bearer keys, that of
     `endpoint(region)`. Requests and replies are checked against botocore's service model.
 
+    A text that was set as reply is continued where the request ends with the beginning of it, as
+    models do that continue an answer. Not imitated: what the prompt cache counts, which kinds of
+    content, parameters and features a model takes (ask for `Fault.validation`), guardrails, and
+    limits of length. Permissions and quotas are there where they are asked for.
+
     Safe to share between threads. Use as a context manager, or call `start` and `stop`.
 
     Args:
@@ -165,9 +170,10 @@ class LocalBedrock(Endpoint):
         Replies with `times` are used up first, the oldest first; of the others the newest holds.
 
         Args:
-            reply: A text, a whole output of Converse (which ConverseStream streams), a list of
-                stream events ``{event type: payload}`` (for ConverseStream only), or a function
-                from `ReceivedRequest` to one of these, called in the server's threads.
+            reply: A text (of which the rest is said where a request ends with its beginning), a
+                whole output of Converse (which ConverseStream streams), a list of stream events
+                ``{event type: payload}`` (for ConverseStream only), or a function from
+                `ReceivedRequest` to one of these, called in the server's threads.
             model_id: Only for requests with exactly this identifier.
             region: Only for requests in this region.
             times: For that many requests; None: for all.

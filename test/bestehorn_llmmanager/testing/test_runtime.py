@@ -33,6 +33,10 @@ TOOL_CALL = {
 }
 
 
+def _document(name: str) -> dict[str, Any]:
+    return {"document": {"name": name, "format": "txt", "source": {"bytes": b"t"}}}
+
+
 def _text(answer: dict[str, Any]) -> str:
     text: str = answer["output"]["message"]["content"][0]["text"]
     return text
@@ -172,6 +176,29 @@ def test_a_registered_target_answers(
                 "name": "a", "format": "txt", "source": {"bytes": b"t"}}}]}]},
             "A text block must be included when using documents",
         ),
+        (
+            {"messages": [
+                {"role": "user", "content": [{"text": "x"}, _document("a")]},
+                {"role": "assistant", "content": [{"text": "x"}]},
+                {"role": "user", "content": [{"text": "x"}, _document("a")]},
+            ]},
+            (r"Messages can't contain duplicate document names\. Rename the document and retry your"
+            r" request\."),
+        ),
+        (
+            {"messages": [{"role": "user", "content": [{"text": "x"}, *map(_document, "abcdef")]}]},
+            r"You can't include more than 5 documents in a request\.",
+        ),
+        (
+            {"messages": [*HELLO, {"role": "assistant", "content": [
+                {"toolUse": {"toolUseId": "t1", "name": "clock", "input": {}}}]}]},
+            r"toolConfig field must be defined when using toolUse and toolResult content blocks\.",
+        ),
+        (
+            {"messages": [{"role": "user", "content": [
+                {"toolResult": {"toolUseId": "t1", "content": [{"text": "noon"}]}}]}]},
+            r"toolConfig field must be defined when using toolUse and toolResult content blocks\.",
+        ),
     ],
 )  # fmt: skip
 def test_a_request_that_the_service_would_refuse_is_refused(
@@ -179,6 +206,25 @@ def test_a_request_that_the_service_would_refuse_is_refused(
 ) -> None:
     with pytest.raises(ClientError, match=f"ValidationException.*{sentence}"):
         client().converse(modelId=NOVA, **request_)
+
+
+@pytest.mark.parametrize(
+    ("reply", "beginning", "answer"),
+    [
+        ("one two three", "one two", " three"),
+        ("one two three", "one two three", ""),
+        ("one two three", "two", "one two three"),
+        (lambda _: "one two three", "one", "one two three"),  # it decides for itself
+    ],
+)
+def test_a_text_is_continued_where_its_beginning_is_given(
+    bedrock: LocalBedrock, client: Callable[..., Any], reply: Any, beginning: str, answer: str
+) -> None:
+    bedrock.reply_with(reply)
+    given = [*HELLO, {"role": "assistant", "content": [{"text": beginning}]}]
+    assert _text(client().converse(modelId=NOVA, messages=given)) == answer
+    assert _streamed_text(_events(client(), messages=given)) == answer
+    assert _text(client().converse(modelId=NOVA, messages=HELLO)) == "one two three"
 
 
 def test_a_stream_says_the_same_as_the_whole_answer(client: Callable[..., Any]) -> None:

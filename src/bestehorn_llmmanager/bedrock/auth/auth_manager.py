@@ -27,6 +27,10 @@ _READ_TIMEOUT_STEPS = (1, 2, 5, 10, 30, 60, 300, 600)
 _BOTOCORE_TIMEOUTS = Boto3Config(read_timeout=60, connect_timeout=60)
 # 30 seconds are still 30 seconds when a call has come as far as choosing its client.
 _TOLERANCE_SECONDS = 0.05
+# What another target needs at least, with the making of clients, and from which step on this is the
+# smaller part of it.
+_SECONDS_FOR_ANOTHER = 1.25
+_SHORTEST_SHORTENED_STEP = 3
 _SECONDS_BETWEEN_RENEWALS = 1.0
 _FIXED = {AuthenticationType.CREDENTIALS, AuthenticationType.BEARER_TOKEN}
 
@@ -70,8 +74,8 @@ class AuthManager:
         timeouts = boto3_config or _BOTOCORE_TIMEOUTS
         shorter = [step for step in _READ_TIMEOUT_STEPS if step < timeouts.read_timeout]
         # Seconds left, and the step to take from there on; None is the configured timeout.
-        limits = (*shorter, timeouts.read_timeout)
-        self._step_limits = [limit - _TOLERANCE_SECONDS for limit in limits]
+        self._waits = (*shorter, timeouts.read_timeout)
+        self._step_limits = [limit - _TOLERANCE_SECONDS for limit in self._waits]
         self._steps = [*shorter, None]
         self._start()
 
@@ -182,7 +186,12 @@ class AuthManager:
                 self._sessions[region] = session
             return session
 
-    def runtime_client(self, region: str, read_timeout: float | None = None) -> Any:
+    def runtime_client(
+        self,
+        region: str,
+        read_timeout: float | None = None,
+        reserve: bool = False,
+    ) -> Any:
         """The shared `bedrock-runtime` client that waits at most so long for data.
 
         There is one per region and step of 1, 2, 5, 10, 30, 60, 300, 600 s below the configured
@@ -194,13 +203,21 @@ class AuthManager:
             read_timeout: Seconds left; the largest step that fits is taken, the smallest if
                 none does. None, and anything from the configured timeout on, means the
                 configured one.
+            reserve: Whether another target is to have a second: where the step would leave less
+                than 1.25, the client waits 1.25 seconds less than the step, from 3 seconds on.
 
         Raises:
             AuthenticationError: There are no credentials, or the client cannot be made.
         """
-        step = None
+        step: float | None = None
         if read_timeout is not None:
-            step = self._steps[max(bisect_right(self._step_limits, read_timeout) - 1, 0)]
+            position = max(bisect_right(self._step_limits, read_timeout) - 1, 0)
+            step = self._steps[position]
+            if reserve:
+                waits = self._waits[position]
+                spare = read_timeout - waits + _TOLERANCE_SECONDS / 2
+                if waits >= _SHORTEST_SHORTENED_STEP and spare < _SECONDS_FOR_ANOTHER:
+                    step = waits - _SECONDS_FOR_ANOTHER
         client = self._runtime_clients.get((region, step))
         return client if client is not None else self._make_runtime_client(region, step)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import threading
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -207,7 +208,7 @@ def _assume_role(session: Session, config: AuthConfig) -> RefreshableCredentials
         try:
             answer = client.assume_role(**given)["Credentials"]
         except (ClientError, BotoCoreError) as error:
-            message = f"The role {config.role_arn!r} cannot be assumed: {error}"
+            message = f"The role {config.role_arn!r} cannot be assumed: {_said(error)}"
             raise _error(config, client.meta.region_name, message) from error
         finally:
             client.close()  # until the next time, an hour from now; it opens again by itself
@@ -253,6 +254,11 @@ def _refuse_to_sign_in_clear(request: Any, **_: Any) -> None:
 
 def _error(config: AuthConfig, region: str | None, message: str) -> AuthenticationError:
     return AuthenticationError(message, auth_type=config.auth_type.value, region=region)
+
+
+def _said(error: Exception) -> str:
+    """Its text without what botocore adds of its retries, of which it made none where it has 0."""
+    return re.sub(r" \(reached max retries: \d+\)", "", str(error))
 
 
 def _within(seconds: float, work: Callable[[], Credentials | None]) -> Credentials | None:

@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     # What is sent in the place of a block: itself, others, or none.
     Rewrite = Callable[[dict[str, Any]], Sequence[dict[str, Any]]]
@@ -84,35 +84,6 @@ def without_feature(request: Mapping[str, Any], feature: str) -> dict[str, Any] 
         return changed
     messages = _rewritten_messages(request["messages"], rewrite)
     return None if messages is None else {**changed, "messages": messages}
-
-
-def without_parameters(request: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """The request without some parameters of the model.
-
-    Args:
-        request: Keyword arguments of ``client.converse``.
-        names: Members of `additionalModelRequestFields` or `inferenceConfig`, also in the
-            spelling of the models: ``top_p`` and ``topP`` are the same.
-
-    Returns:
-        A request of its own, which lacks a member that would be empty.
-    """
-    unwanted = {_spelling(name) for name in ([names] if isinstance(names, str) else names)}
-    changed = dict(request)
-    for member in ("additionalModelRequestFields", "inferenceConfig"):
-        fields = request.get(member)
-        if not isinstance(fields, dict):
-            continue
-        kept = {name: v for name, v in fields.items() if _spelling(str(name)) not in unwanted}
-        if len(kept) < len(fields):
-            changed[member] = kept
-            if not kept:
-                del changed[member]
-    return changed
-
-
-def _spelling(name: str) -> str:
-    return name.replace("_", "").lower()
 
 
 # Looking

@@ -113,13 +113,6 @@ class CachePointManager:
             self._warn_of_none(min_tokens)
         return request
 
-    def without_cache_points(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The request without any cache point: the same object if it has none.
-
-        A message that then is empty goes, as do `system` and `toolConfig`.
-        """
-        return without_points(request)
-
     def refused(self, model: str, region: str) -> str | None:
         """Remember that the service refused a request for its cache points.
 

@@ -190,12 +190,14 @@ class Call:
             AuthenticationError: There are no credentials.
         """
         left: float | None = None
+        reserve = False
         if idle_timeout is not None:  # the reader bounds it exactly
             left = next((step for step in _READ_TIMEOUT_STEPS if step >= idle_timeout), None)
         if self.deadline is not None and self.deadline.is_hard:
             until_deadline = self.deadline.at - time.monotonic()
-            left = until_deadline if left is None else min(left, until_deadline)
-        return self._equipment.auth.runtime_client(attempt.target.region, left)
+            if left is None or until_deadline < left:
+                left, reserve = until_deadline, self._plan.has_untried
+        return self._equipment.auth.runtime_client(attempt.target.region, left, reserve)
 
     # What came of it
 
@@ -275,15 +277,13 @@ class Call:
         self._by_target[attempt.target].end_time = datetime.now(timezone.utc)
         self._record(attempt, "closed by the caller", None)
 
-    def took_prefill(self, target: Target) -> None:
-        self._equipment.learned.prefill[target.model_id] = True
-
     def failure(self) -> LLMManagerError:
         """The error to raise when there is no next attempt."""
         error = failure_of(
             list(self._final.values()),
             self.attempts,
             out_of_time=self._plan.out_of_time,
+            missed=self._plan.missed,
         )
         error.attempts = self.attempts
         error.attempt_log = self.log

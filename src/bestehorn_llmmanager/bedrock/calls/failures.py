@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bestehorn_llmmanager.bedrock.calls.quoting import quotable
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
     AuthenticationError,
     LLMManagerError,
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from bestehorn_llmmanager.bedrock.models.llm_manager_structures import RequestAttempt
     from bestehorn_llmmanager.bedrock.retry.decisions import Verdict
+    from bestehorn_llmmanager.bedrock.retry.plan import Attempt
 
 _ABOUT_THE_REQUEST = {
     Decision.NEXT_MODEL,
@@ -24,7 +26,9 @@ _ABOUT_THE_REQUEST = {
     Decision.WITHOUT_PARAMETER,
     Decision.WITHOUT_CACHE_POINTS,
 }
-# What the service says of these is about accounts and quotas; of others it may quote the prompt.
+_REJECTED = {Decision.ASK_AGAIN, Decision.REJECTED}
+# What the service says of these is about accounts and quotas; of others it may quote the prompt:
+# see `quoting`.
 _QUOTABLE = {
     Decision.REST,
     Decision.OUT_FOR_TODAY,
@@ -63,6 +67,7 @@ def failure_of(
     attempts: Sequence[RequestAttempt],
     *,
     out_of_time: bool,
+    missed: Attempt | None = None,
 ) -> LLMManagerError:
     """The error of a call that got no answer.
 
@@ -70,11 +75,14 @@ def failure_of(
         outcomes: The last verdict and error of each target, in the order of `attempts`.
         attempts: One per target.
         out_of_time: Whether the deadline ended the call.
+        missed: The attempt for which there was no time any more.
     """
     for attempt, (verdict, error) in zip(attempts, outcomes, strict=False):
         # Of these there is one at most: it ended the call.
         if verdict.decision is Decision.REFUSED:
             return _refused(error, verdict.names)
+        if verdict.decision is Decision.NO_VERDICT and isinstance(error, LLMManagerError):
+            return error
         if verdict.decision is Decision.NO_CREDENTIALS:
             return _unauthenticated(error, attempt.region)
     if {verdict.decision for verdict, _ in outcomes} == {Decision.NEXT_CREDENTIALS}:
@@ -87,15 +95,17 @@ def failure_of(
     if refusals and not out_of_time and refusals.keys() == {each.model_id for each in attempts}:
         errors, names = zip(*refusals.values(), strict=True)
         return _refused(errors[-1], [name for some in names for name in some])
-    return _exhausted(outcomes, attempts, out_of_time=out_of_time)
+    return _exhausted(outcomes, attempts, out_of_time=out_of_time, missed=missed)
 
 
 def _refused(error: Exception, about: Sequence[str]) -> LLMManagerError:
     if isinstance(error, RequestValidationError):
         return error
     found = f" ({', '.join(dict.fromkeys(about))})" if about else ""
+    said = quotable(_answer(error).get("Message"))
     failure = RequestValidationError(
         f"No target takes this request; the service refused it{found}. "
+        f"{f'It said: {said} ' if said else ''}"
         "`__cause__` has its answer, `attempt_log` says what was asked of whom."
     )
     failure.__cause__ = error
@@ -119,8 +129,9 @@ def _exhausted(
     attempts: Sequence[RequestAttempt],
     *,
     out_of_time: bool,
+    missed: Attempt | None,
 ) -> RetryExhaustedError:
-    described = [_described(verdict.decision, error) for verdict, error in outcomes]
+    described = [_described(verdict, error) for verdict, error in outcomes]
     tried = "; ".join(
         f"{attempt.model_id} in {attempt.region}: {description}"
         for attempt, description in zip(attempts, described, strict=False)
@@ -129,6 +140,7 @@ def _exhausted(
     parts = [
         "The time is up" if out_of_time else "No target answered",
         f", {len(attempts)} {'was' if len(attempts) == 1 else 'were'} tried.",
+        _why_no_more(missed, len(attempts)) if missed else "",
         f" {in_need} of them need an inference profile that is not known." if in_need else "",
         f" {tried}" if tried else "",
     ]
@@ -146,14 +158,24 @@ def _exhausted(
     return failure
 
 
-def _described(decision: Decision, error: Exception) -> str:
-    if decision is Decision.REJECTED:
-        return "the answer was rejected"
+def _why_no_more(missed: Attempt, tried: int) -> str:
+    if missed.pause:
+        return f" The next pause, of {missed.pause:.3g} s, would leave no time for an attempt."
+    return "" if tried else " An attempt needs at least 1 second."
+
+
+def _described(verdict: Verdict, error: Exception) -> str:
+    decision = verdict.decision
+    if decision in _REJECTED:
+        # What the function itself says of the answer may quote it.
+        raised = f": the validation function raised {verdict.names[0]}" if verdict.names else ""
+        return f"the answer was rejected{raised}"
     code, said = _answer(error).get("Code"), _answer(error).get("Message")
-    is_quotable = decision in _QUOTABLE and is_known_code(code) and code != "ValidationException"
-    if not is_quotable or not isinstance(said, str):
-        return _named(error)
-    return f"{_named(error)} ({said[:_LONGEST_QUOTE]})"
+    if code == "ValidationException":
+        said = quotable(said)
+    elif decision not in _QUOTABLE or not is_known_code(code):
+        said = None
+    return f"{_named(error)} ({said[:_LONGEST_QUOTE]})" if isinstance(said, str) else _named(error)
 
 
 def _named(error: Exception) -> str:

@@ -37,7 +37,7 @@ else:
 
 logger = lazy_logger(__name__)
 
-_REFRESHES = ("blocking", "background", "never")
+REFRESHES = ("blocking", "background", "never")
 
 _WHY_NOT_CALLABLE = {
     "not_offered": "is listed, but offered neither on demand nor through a profile",
@@ -115,8 +115,8 @@ class BedrockModelCatalog:
         )
         if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
             raise ValueError(f"`max_retries` must be a whole number from 0, got {max_retries!r}")
-        if refresh not in _REFRESHES:
-            raise ValueError(f"`refresh` must be one of {_REFRESHES}, got {refresh!r}")
+        if refresh not in REFRESHES:
+            raise ValueError(f"`refresh` must be one of {REFRESHES}, got {refresh!r}")
         if not isinstance(cache_mode, CacheMode):
             raise ValueError(f"`cache_mode` must be a `CacheMode`, got {cache_mode!r}")  # noqa: TRY004
         self._refresh = refresh
@@ -252,6 +252,9 @@ class BedrockModelCatalog:
             CatalogUnavailableError: As for `ensure_catalog_available`.
         """
         resolver = self._get().resolver
+        asked: object = model_name
+        if not isinstance(asked, str):
+            return f"A model is asked for by a string, got {asked!r}."
         model = self.find_model(model_name)
         if model:
             where = f"; not in {region!r}" if region and region not in model.region_access else ""
@@ -408,14 +411,14 @@ def _checked_regions(regions: Sequence[str] | None) -> tuple[str, ...] | None:
     if isinstance(regions, str) or not regions:
         raise ValueError(f"`regions` must be a list of region codes or None, got {regions!r}")
     for region in regions:
-        if not isinstance(region, str) or not _is_region_code(region):
+        if not isinstance(region, str) or not is_region_code(region):
             raise ValueError(
                 f"`regions` must hold region codes such as 'eu-west-1', got {region!r}"
             )
     return tuple(dict.fromkeys(regions))
 
 
-def _is_region_code(text: str) -> bool:
+def is_region_code(text: str) -> bool:
     """Whether it has the form of one; which regions there are changes."""
     *words, number = text.split("-")
     is_lower = all(word.isascii() and word.isalnum() and word.islower() for word in words)

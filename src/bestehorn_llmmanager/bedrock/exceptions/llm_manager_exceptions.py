@@ -31,7 +31,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from bestehorn_llmmanager.bedrock.models.attempt_record import AttemptRecord
-    from bestehorn_llmmanager.bedrock.models.llm_manager_structures import RequestAttempt
+    from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
+    from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
+        RequestAttempt,
+        ValidationAttempt,
+    )
 
 
 def _given(**arguments: Any) -> dict[str, Any] | None:
@@ -51,10 +55,14 @@ class LLMManagerError(Exception):
         details: The constructor's further arguments by name, None if there were none.
         attempts: A `RequestAttempt` per target that was asked; empty where none was.
         attempt_log: An `AttemptRecord` per sending; empty where nothing was sent.
+        validation_attempts: What the caller's validation function said of each answer.
+        rejected_response: The last answer that it refused, or None.
     """
 
     attempts: Sequence[RequestAttempt] = ()
     attempt_log: Sequence[AttemptRecord] = ()
+    validation_attempts: Sequence[ValidationAttempt] = ()
+    rejected_response: BedrockResponse | None = None
 
     def __init__(self, message: str, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
@@ -64,7 +72,7 @@ class LLMManagerError(Exception):
     def __str__(self) -> str:
         if self.details is None:
             return self.message
-        return f"{self.message}. Details: {self.details}"
+        return f"{self.message.removesuffix('.')}. Details: {self.details}"
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(message='{self.message}', details={self.details!r})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class AttemptRecord:
         duration_ms: Milliseconds until the answer or the error; for a stream until its end.
         pause_ms: Milliseconds that were waited before it.
         decision: ``"answered"``, or what was decided about the error: a value of `Decision`.
-        error: What came instead of an answer, or None.
+        error: What came instead of an answer, or None. It may quote the request: not in the `repr`.
     """
 
     model: str
@@ -33,7 +33,7 @@ class AttemptRecord:
     duration_ms: float
     pause_ms: float
     decision: str
-    error: Exception | None = None
+    error: Exception | None = field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields under their names; the time as ISO 8601, the error as text."""

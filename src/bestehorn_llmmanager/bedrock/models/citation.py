@@ -10,10 +10,10 @@ from typing import Any
 class Citation:
     """One entry of ``citations`` in a ``citationsContent`` block."""
 
-    title: str | None = None
-    source: str | None = None
-    source_content: list[dict[str, Any]] = field(default_factory=list)
-    location: dict[str, Any] | None = None
+    title: str | None = field(default=None, repr=False)
+    source: str | None = field(default=None, repr=False)
+    source_content: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    location: dict[str, Any] | None = field(default=None, repr=False)
 
     @classmethod
     def from_citation(cls, citation: dict[str, Any]) -> Citation:

@@ -26,3 +26,20 @@ MEMBERS = {
 def members_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The members that say something: empty lists and dicts are not sent."""
     return {member: value for name, member in MEMBERS.items() if (value := arguments.get(name))}
+
+
+# Every name that stands somewhere in a request: whatever else does is the caller's.
+_NAMES = (
+    "additionalModelRequestFields additionalModelResponseFieldPaths any audio auto "
+    "bucketOwner bytes cachePoint citations citationsContent content context "
+    "description document effort enabled format guardContent guardrailConfig "
+    "guardrailIdentifier guardrailVersion image inferenceConfig input inputSchema "
+    "json jsonSchema latency maxTokens messages modelId name outputConfig "
+    "performanceConfig promptVariables reasoningContent reasoningText redactedContent "
+    "requestMetadata role s3Location schema searchResult serviceTier signature source "
+    "status stopSequences streamProcessingMode strict structure system systemTool "
+    "temperature text textFormat title tool toolAddition toolChoice toolConfig "
+    "toolRemoval toolResult toolSpec toolUse toolUseId tools topP trace ttl type uri "
+    "video "
+)
+MEMBER_NAMES = frozenset(_NAMES.split())

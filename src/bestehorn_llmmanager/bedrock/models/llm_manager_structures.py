@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -88,6 +88,14 @@ def _one_of(owner: object, name: str, allowed: frozenset[str]) -> list[str]:
     if isinstance(value, str) and value in allowed:
         return []
     return [f"`{name}` must be one of {sorted(allowed)}, got {value!r}"]
+
+
+def _names(owner: object, name: str) -> list[str]:
+    value = getattr(owner, name)
+    if isinstance(value, Collection) and not isinstance(value, (str, bytes)):
+        wrong = next((item for item in value if not isinstance(item, str)), None)
+        return [] if wrong is None else [f"`{name}` must hold names as strings, got {wrong!r}"]
+    return [f"`{name}` must be a list of names, got {value!r}"]
 
 
 def _refuse(problems: list[str]) -> None:
@@ -226,6 +234,7 @@ class RetryConfig:
         retry_delay: Seconds before the first further try; 0 is fine.
         backoff_multiplier: Growth of that pause from try to try.
         max_retry_delay: Longest pause in seconds, unless the service asks for a longer one.
+        retry_strategy: One of `RetryStrategy`, or its value.
         retryable_errors: Error codes or exception class names to retry besides the known ones.
         region_order: One of `RegionOrder`.
         access_method_preference: One of `AccessMethodPreferenceNames`, to be tried first.
@@ -250,12 +259,21 @@ class RetryConfig:
         problems = _at_least_zero(self, "max_retries", "retry_delay")
         problems += _above_zero(self, "backoff_multiplier", "max_retry_delay")
         problems += _one_of(self, "region_order", RegionOrder.ALL)
+        problems += self._take_strategy() + _names(self, "retryable_errors")
         if self.access_method_preference is not None:
             problems += _one_of(self, "access_method_preference", AccessMethodPreferenceNames.ALL)
         fraction = self.global_cris_fraction
         if fraction is not None and not (_reaches(fraction, 0.0) and fraction <= 1.0):
             problems.append(f"`global_cris_fraction` must be from 0.0 to 1.0, got {fraction!r}")
         _refuse(problems)
+
+    def _take_strategy(self) -> list[str]:
+        try:
+            object.__setattr__(self, "retry_strategy", RetryStrategy(self.retry_strategy))
+        except ValueError:
+            choices = ", ".join(f"RetryStrategy.{member.name}" for member in RetryStrategy)
+            return [f"`retry_strategy` must be one of {choices}, got {self.retry_strategy!r}"]
+        return []
 
 
 @dataclass(frozen=True)
@@ -289,7 +307,7 @@ class Boto3Config:
 
 @dataclass
 class RequestAttempt:
-    """One target that was asked, with the outcome."""
+    """One target that was asked, with the outcome. Its `repr` leaves out what an error may quote."""
 
     model_id: str
     region: str
@@ -297,7 +315,7 @@ class RequestAttempt:
     attempt_number: int
     start_time: datetime
     end_time: datetime | None = None
-    error: Exception | None = None
+    error: Exception | None = field(default=None, repr=False)
     success: bool = False
 
     @property
@@ -343,12 +361,15 @@ class ResponseValidationConfig:
     """How a caller's function decides whether a response is good enough.
 
     Attributes:
-        response_validation_function: Says whether a response is accepted.
+        response_validation_function: Says whether a response is accepted, by a `ValidationResult`.
+            An exception counts as a refusal; what is no `ValidationResult` ends the call. The
+            verdicts, with their `error_message`, are `validation_attempts` of the response or of
+            the error, and `rejected_response` of the error is the last answer that was refused.
         response_validation_retries: How often a target may answer again after a refusal.
         response_validation_delay: Seconds before each of these.
 
     Raises:
-        ValueError: A number is negative; all such numbers are named.
+        ValueError: A number is negative, or the function is none; all of it is named.
     """
 
     response_validation_function: ResponseValidationFunction
@@ -356,7 +377,14 @@ class ResponseValidationConfig:
     response_validation_delay: float = 0.0
 
     def __post_init__(self) -> None:
-        _refuse(_at_least_zero(self, "response_validation_retries", "response_validation_delay"))
+        problems = _at_least_zero(self, "response_validation_retries", "response_validation_delay")
+        function: object = self.response_validation_function
+        if not callable(function):
+            problems.append(
+                "`response_validation_function` must be callable, "
+                f"but is of type {type(function).__name__}"
+            )
+        _refuse(problems)
 
 
 @dataclass
@@ -364,8 +392,8 @@ class ValidationAttempt:
     """One verdict on one response; `failed_content` is the text that was refused."""
 
     attempt_number: int
-    validation_result: ValidationResult
-    failed_content: str | None = None
+    validation_result: ValidationResult = field(repr=False)
+    failed_content: str | None = field(default=None, repr=False)
 
 
 class LLMManagerConfig:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -10,9 +10,9 @@ from typing import Any
 class ReasoningContent:
     """The payload of a ``reasoningContent`` block: a text with its signature, or redacted bytes."""
 
-    text: str | None = None
-    signature: str | None = None
-    redacted_content: Any | None = None
+    text: str | None = field(default=None, repr=False)
+    signature: str | None = field(default=None, repr=False)
+    redacted_content: Any | None = field(default=None, repr=False)
 
     @classmethod
     def from_reasoning_block(cls, reasoning_block: dict[str, Any]) -> ReasoningContent:

@@ -58,7 +58,7 @@ class MidStreamException:
         recovered: Whether the stream went on after it.
     """
 
-    error: Exception
+    error: Exception = field(repr=False)
     position: int
     model: str
     region: str
@@ -92,6 +92,8 @@ class StreamingResponse(OriginAccessors, TokenAccessors):
         model_id_used: The model id or profile id that was sent.
         attempts: One entry per target that was asked.
         attempt_log: Every single sending, with what was decided after it.
+        success: False when the iteration has ended in a failure. True before, as nothing has
+            failed: `is_streaming_complete` tells whether the answer is there.
         restarts: Where the answer began anew.
         features_disabled: What the request asked for and the model could not give.
         parameters_removed: Names of additional request fields that were left out.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -12,7 +12,7 @@ class ToolUse:
 
     tool_use_id: str
     name: str
-    input: dict[str, Any]
+    input: dict[str, Any] = field(repr=False)
 
     @classmethod
     def from_tool_use_block(cls, tool_use_block: dict[str, Any]) -> ToolUse:

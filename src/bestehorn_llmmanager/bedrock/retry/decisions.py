@@ -30,6 +30,7 @@ class Decision(Enum):
     REFUSED = "given up: no target can take the request"
     ASK_AGAIN = "the answer was rejected; the same target again"
     REJECTED = "the answer was rejected; next target"
+    NO_VERDICT = "given up: the validation function gave no verdict"
 
 
 class Verdict(NamedTuple):
@@ -201,7 +202,7 @@ _ABOUT_THE_MODEL = (
     r"input is too long|prompt is too long|too many input tokens|exceeds? the model limit"
     r"|exceeds? the maximum|exceeds? (?:the )?context|input length and `?max_tokens"
     r"|model identifier is invalid|cannot both be specified|is deprecated for this model"
-    r"|is unsupported for streaming|guardrail[a-z ']{0,60}(?:model|support)"
+    r"|is unsupported for streaming|this action doesn't support the model|guardrail[a-z ']{0,60}(?:model|support)"
 )
 _NOT_HERE = (
     # langgenius/dify#7488, aws-samples/bedrock-chat#471, awslabs/llmeter#35; a guardrail belongs to

@@ -77,6 +77,10 @@ class Plan:
             often.
         now: Monotonic clock, in seconds.
         rand: Uniformly from 0 to 1.
+
+    Attributes:
+        out_of_time: Whether the deadline ended the call.
+        missed: The attempt for which there was no time any more.
     """
 
     __slots__ = (
@@ -94,6 +98,7 @@ class Plan:
         "_same",
         "_untried",
         "_waiting",
+        "missed",
         "out_of_time",
     )
 
@@ -125,6 +130,7 @@ class Plan:
         self._failures: dict[Target, int] = {}
         self._lost_answers = 0
         self.out_of_time = False
+        self.missed: Attempt | None = None
 
     def next(self) -> Attempt | None:
         """The next attempt; None when nothing is left, or no time."""
@@ -135,8 +141,13 @@ class Plan:
             attempt = self._last_resort() or attempt
         if attempt is None or self._is_in_time(attempt):
             return attempt
-        self.out_of_time = True
+        self.out_of_time, self.missed = True, attempt
         return None
+
+    @property
+    def has_untried(self) -> bool:
+        """Whether targets are left that have not been asked."""
+        return bool(self._untried)
 
     def failed(self, attempt: Attempt, verdict: Verdict) -> None:
         """Take note of a failure, and plan accordingly."""
@@ -157,7 +168,7 @@ class Plan:
                 self._park(target)
             case Decision.NEXT_MODEL:
                 self._drop_model(target.model_id)
-            case Decision.REFUSED | Decision.NO_CREDENTIALS:
+            case Decision.REFUSED | Decision.NO_CREDENTIALS | Decision.NO_VERDICT:
                 self._end()
             case Decision.REJECTED:
                 pass
@@ -174,7 +185,7 @@ class Plan:
         if not self._untried:
             return None
         position = 0
-        if self._health:
+        if len(self._untried) > 1 and self._health:
             rests = [self._health.rests_until(target) for target in self._untried]
             position = min(range(len(rests)), key=rests.__getitem__)
         target = self._untried.pop(position)

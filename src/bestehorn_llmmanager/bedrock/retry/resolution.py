@@ -100,7 +100,15 @@ class TargetResolver:
         )
 
     def _offered(self, region: str) -> list[UnifiedModelInfo]:
-        return self._catalog.list_models(region=region)
+        return [
+            model
+            for model in self._catalog.list_models(region=region)
+            if _writes(model)
+            and any(
+                self._outside(region, way, None, model) == []
+                for way in self._ways(model.model_name, region, None, model)
+            )
+        ]
 
     def warnings(self) -> list[str]:
         """A sentence for each model and region that is in no target, or soon will not be."""
@@ -122,15 +130,11 @@ class TargetResolver:
         ]
         return list(dict.fromkeys(sentences))
 
-    def access(self, model: str, region: str) -> ModelAccessInfo | None:
-        """How a model is called in a region, None if unknown or not there."""
-        return self._catalog.get_model_info(model, region)
-
     def _target(self, model: str, region: str) -> Target | None:
         arn = parse_arn(model)
         region = arn.region if arn and arn.region else region
         found = self._catalog.find_model(model)
-        offered = self._ways(model, region, arn, found)
+        offered = () if found and not _writes(found) else self._ways(model, region, arn, found)
         ways = tuple(way for way in offered if self._outside(region, way, arn, found) == [])
         if not ways:
             if offered:
@@ -188,6 +192,12 @@ class TargetResolver:
         found = self._catalog.find_model(model)
         if found is None:
             return self._catalog.explain_missing(model)
+        if not _writes(found):
+            given = ", ".join(found.output_modalities)
+            return (
+                f"{found.model_name!r} answers with {given}, not with text; Converse does not "
+                "serve it."
+            )
         profile = _profile_named(found, model.rpartition("/")[2])
         regions = profile.source_regions if profile else found.get_supported_regions()
         name = profile.profile_id if profile else found.model_name
@@ -212,6 +222,11 @@ class TargetResolver:
             return None
         verb = "reached its end of life" if date <= self._now() else "reaches its end of life"
         return f"{found.model_name!r} {verb} on {date:%Y-%m-%d}; plan for its successor."
+
+
+def _writes(model: UnifiedModelInfo) -> bool:
+    """Whether it may answer with text: one of which nothing is known may."""
+    return not model.output_modalities or "TEXT" in model.output_modalities
 
 
 def _destinations(

@@ -15,6 +15,9 @@ _MOST_COMBINATIONS = 10_000
 class ParameterCompatibilityTracker:
     """Whether a model took a combination of fields in a region, the last time it was sent.
 
+    A record for whoever wants to know: `LLMManager` writes it and does not read it. What a model
+    does not take each manager remembers for itself, and leaves out from then on.
+
     `get_instance` gives the object that the process shares; a constructor call makes one of its
     own. Keeps no parameters, only a hash of them; of very many combinations the oldest go.
 

@@ -15,6 +15,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import RequestValidationError
+from bestehorn_llmmanager.bedrock.models.converse_members import MEMBER_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,7 +64,36 @@ def find_problems(request: Mapping[str, Any]) -> list[Problem]:
         check = _MEMBERS.get(member)
         if check and (found := check(value)):
             problems += [Problem(f"{member}{place}", sentence) for place, sentence in found]
+    if _starts_with_an_answer(request):
+        problems.append(
+            Problem("messages[0].role", "is 'assistant'; a conversation starts with the user")
+        )
     return problems
+
+
+def find_inference_config_problems(config: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with an `inferenceConfig`; names that boto3 may know one day pass."""
+    place = "inferenceConfig"
+    problems = [Problem(f"{place}{where}", said) for where, said in _MEMBERS[place](config)]
+    for name in config:
+        meant = _INFERENCE_MEMBERS.get(str(name).replace("_", "").lower())
+        if meant and meant != name:
+            problems.append(Problem(f"{place}.{name}", f"has to be written `{meant}`"))
+    return problems
+
+
+_INFERENCE_MEMBERS = {
+    name.lower(): name for name in ("maxTokens", "stopSequences", "temperature", "topP")
+}
+
+
+def _starts_with_an_answer(request: Mapping[str, Any]) -> bool:
+    messages = request.get("messages")
+    if not messages or not isinstance(messages, (list, tuple)):
+        return False
+    first = messages[0]
+    # The messages of a prompt of Prompt management come before these.
+    return type(first) is dict and first.get("role") == "assistant" and not _names_a_prompt(request)
 
 
 def check_arguments(arguments: Mapping[str, Any]) -> None:
@@ -126,7 +156,7 @@ _MOST_SHOWN = 5
 _COMPLAINT = (
     r"^(Invalid [a-z ]+|Missing required|Unknown|Must set one of the following keys for)"
     r" (?:parameter(?: in)?|structure|tagged union ?structure)"
-    r" ([\w.\[\]]+)(?:: \"(\w{1,64})\")?"
+    r" ([\w.\[\]]+)(?:: \"(\w{1,64})\")?(?:, must be one of: ([\w, ]+)$)?"
 )
 _STEP = r"\.?(\w+)|\[(\d{1,9})\]"
 # A prompt may hold a line like botocore's: no other word is taken from it.
@@ -137,15 +167,18 @@ _REQUIRED = (
 
 
 def _explained(
-    request: Mapping[str, Any], complaint: str, written: str, key: str | None
+    request: Mapping[str, Any], complaint: str, written: str, key: str | None, listed: str | None
 ) -> Problem | None:
     if "document" in complaint:
         return None  # `written` is not where it is, and `find_problems` looked for itself
     place, value = _deepest(request, "" if written == "input" else written.removeprefix("input."))
     if complaint == "Unknown" and isinstance(value, Mapping) and key in value:
+        meant = _closest_member(key, listed)
+        remedy = f"did you mean `{meant}`?" if meant else "check the spelling,"
         return Problem(
             f"{place}.{key}".lstrip("."),
-            "is not known to the installed boto3: check the spelling, or update boto3 if it is new",
+            f"is not known to the installed boto3: {remedy} {'Or' if meant else 'or'} update boto3 "
+            "if it is new",
         )
     if complaint == "Missing required" and re.fullmatch(_REQUIRED, key or ""):
         return Problem(f"{place}.{key}".lstrip("."), "is missing")
@@ -154,6 +187,13 @@ def _explained(
     if complaint.startswith("Invalid type"):
         return Problem(place, f"cannot be {_a(value)}")
     return Problem(place, "is not of the form that Converse takes")
+
+
+def _closest_member(key: str | None, listed: str | None) -> str | None:
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    known = MEMBER_NAMES.intersection((listed or "").split(", "))
+    return next(iter(get_close_matches(key or "", sorted(known), n=1)), None)
 
 
 def _deepest(request: Mapping[str, Any], written: str) -> tuple[str, Any]:
@@ -240,6 +280,13 @@ def _bytes(value: Any) -> Found:
     if hasattr(value, "read"):
         return _wrong_type(value, "bytes", "; give what its `read()` returns")
     return _wrong_type(value, "bytes")
+
+
+def _media_bytes(value: Any) -> Found:
+    if isinstance(value, str):
+        remedy = "; boto3 makes base64 of it by itself, so decode what is base64 already"
+        return _wrong_type(value, "bytes", remedy)
+    return _bytes(value)
 
 
 def _s3_uri(value: Any) -> Found:
@@ -401,16 +448,19 @@ def _private_json_object(value: Any) -> Found:
 
 # Blocks
 
-_SOURCE = _one_of(
-    {
-        "bytes": _bytes,
-        "s3Location": _structure("uri", uri=_s3_uri, bucketOwner=_text),
-        "text": _string,
-        "content": _list_of(_structure()),
-    },
-    '{"bytes": …} or {"s3Location": {"uri": "s3://…"}}',
+_SOURCES: dict[str, Check] = {
+    "bytes": _bytes,
+    "s3Location": _structure("uri", uri=_s3_uri, bucketOwner=_text),
+    "text": _string,
+    "content": _list_of(_structure()),
+}
+_SOURCE_EXAMPLE = '{"bytes": …} or {"s3Location": {"uri": "s3://…"}}'
+_MEDIUM = _structure(
+    "format",
+    "source",
+    format=_text,
+    source=_one_of({**_SOURCES, "bytes": _media_bytes}, _SOURCE_EXAMPLE),
 )
-_MEDIUM = _structure("format", "source", format=_text, source=_SOURCE)
 
 
 def _document_name(value: Any) -> Found:
@@ -418,7 +468,10 @@ def _document_name(value: Any) -> Found:
     return _FINE if value is None else _string(value)
 
 
-_DOCUMENT = _structure("source", format=_text, name=_document_name, source=_SOURCE)
+# A text file may be given as text.
+_DOCUMENT = _structure(
+    "source", format=_text, name=_document_name, source=_one_of(_SOURCES, _SOURCE_EXAMPLE)
+)
 # Claude 4 and later take larger PDF files, Nova takes larger PDF and DOCX files.
 # Source: docs.aws.amazon.com/bedrock/latest/userguide/inference-api-restrictions.html
 _LIMITED_FORMATS = ("csv", "doc", "xls", "xlsx", "html", "txt", "md")
@@ -536,7 +589,7 @@ def _is_plain_text(message: Any) -> bool:
 def _message(message: Any, others: list[Any]) -> Found:
     """What is wrong with one message, whose blocks are added to `others`."""
     if not isinstance(message, dict):
-        return _wrong_type(message, "a dict", f"; write {_MESSAGE_EXAMPLE}")
+        return _wrong_type(message, "a dict", _build_it(message) or f"; write {_MESSAGE_EXAMPLE}")
     found: list[tuple[str, str]] = []
     role = message.get("role")
     if not isinstance(role, str) or role not in _ROLES:
@@ -548,7 +601,25 @@ def _message(message: Any, others: list[Any]) -> Found:
     for number, block in enumerate(content):
         if wrong := _BLOCK(block):
             found += _under(f".content[{number}]", wrong)
+    if not found and _lacks_text(content):
+        found.append((".content", f"has a document, but no text; add {_TEXT_EXAMPLE}"))
     return found
+
+
+def _lacks_text(content: Any) -> bool:
+    """Whether there is a document, and nothing that says what to do with it.
+
+    Source: docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html
+    """
+    kinds = {kind for block in content for kind in block}
+    return "document" in kinds and kinds <= _WITHOUT_TEXT
+
+
+_WITHOUT_TEXT = {"document", "image", "video", "audio", "cachePoint"}
+
+
+def _build_it(value: object) -> str:
+    return "; call its `build()`" if callable(getattr(value, "build", None)) else ""
 
 
 def _not_messages(value: Any) -> Found:
@@ -557,6 +628,8 @@ def _not_messages(value: Any) -> Found:
     remedy = f"; write [{_MESSAGE_EXAMPLE}]"
     if isinstance(value, dict) and "role" in value:
         remedy = "; put the message into a list"
+    elif _build_it(value):
+        remedy = "; call its `build()`, and put the message into a list"
     return _wrong_type(value, "a list of messages", remedy)
 
 

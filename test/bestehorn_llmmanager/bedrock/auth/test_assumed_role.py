@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.sts.exceptions import STSValidationError
 
-from bestehorn_llmmanager.bedrock.auth import AuthManager
+from bestehorn_llmmanager.bedrock.auth import AuthManager, sessions
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import AuthenticationError
 from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
     AuthConfig,
@@ -234,6 +234,19 @@ def test_a_call_that_finds_its_credentials_expired_says_why(
     assert bedrock.count() == 0
     five_minutes.undo()
     assert sent_token(client) == assumed()[1].session_token
+
+
+def test_what_botocore_adds_of_its_retries_is_not_quoted() -> None:
+    metadata = {"MaxAttemptsReached": True, "RetryAttempts": 0}
+    answer: Any = {
+        "Error": {"Code": "Throttling", "Message": "Rate exceeded"},
+        "ResponseMetadata": metadata,
+    }
+    error = ClientError(answer, "AssumeRole")
+    assert "reached max retries: 0" in str(error)
+    assert sessions._said(error) == (
+        "An error occurred (Throttling) when calling the AssumeRole operation: Rate exceeded"
+    )
 
 
 @pytest.mark.parametrize("bearer_key", ["", "the-key-of-the-process"])

@@ -123,6 +123,54 @@ def test_the_step_is_the_largest_that_fits(configured: int, left: float) -> None
     assert waits == max([a for a in allowed if a <= left + 0.05], default=allowed[0])
 
 
+@pytest.mark.parametrize(
+    ("settings", "left", "waits"),
+    [
+        (Boto3Config(), 1, 1),
+        (Boto3Config(), 2, 2),
+        (Boto3Config(), 2.9, 2),
+        (Boto3Config(), 3, 2),
+        (Boto3Config(), 5, 3.75),
+        (Boto3Config(), 6.2, 3.75),
+        (Boto3Config(), 6.24, 5),  # 6.25 when the call began
+        (Boto3Config(), 6.5, 5),
+        (Boto3Config(), 9.9, 5),
+        (Boto3Config(), 10, 8.75),
+        (Boto3Config(), 30, 28.75),
+        (Boto3Config(), 60, 58.75),
+        (Boto3Config(), 300, 298.75),
+        (Boto3Config(), 600, 598.75),
+        (Boto3Config(), 601, 598.75),
+        (Boto3Config(), 602, 600),
+        (Boto3Config(read_timeout=7), 7, 5.75),
+        (Boto3Config(read_timeout=7), 8, 5.75),
+        (Boto3Config(read_timeout=7), 9, 7),
+        (Boto3Config(read_timeout=2), 2, 2),
+        (Boto3Config(), None, 600),
+    ],
+)
+def test_a_second_is_left_for_another_target_from_three_seconds_on(
+    bedrock: LocalBedrock, settings: Boto3Config, left: float | None, waits: float
+) -> None:
+    manager = AuthManager(boto3_config=settings)
+    client = manager.runtime_client("us-east-1", left, True)
+    assert timeouts(client)[0] == waits
+    assert client is manager.runtime_client("us-east-1", left, True)
+
+
+@given(left=st.floats(2, 700), longer=st.floats(0, 100))
+def test_who_has_more_time_never_loses_the_time_for_another_target(
+    left: float, longer: float
+) -> None:
+    manager = AuthManager(KEYS, Boto3Config())
+
+    def spare(seconds: float) -> float:
+        return seconds - timeouts(manager.runtime_client("us-east-1", seconds, True))[0]
+
+    if spare(left) >= 0.96:  # an attempt needs 0.95
+        assert spare(left + longer) >= 0.96
+
+
 def test_a_client_gives_up_when_its_time_is_over(bedrock: LocalBedrock) -> None:
     bedrock.fail(Fault.hang())
     client = AuthManager(boto3_config=Boto3Config()).runtime_client("us-east-1", 1.4)

@@ -12,7 +12,6 @@ from bestehorn_llmmanager.bedrock.builders.request_features import (
     REMOVABLE_FEATURES,
     features_used,
     without_feature,
-    without_parameters,
 )
 from bestehorn_llmmanager.bedrock.validators.converse_request import check_request
 
@@ -285,44 +284,3 @@ def test_a_guardrail_is_never_removed() -> None:
 def test_a_feature_that_there_is_not_is_refused_with_those_that_there_are(feature: str) -> None:
     with pytest.raises(ValueError, match=r"no feature .*audio_processing, document_processing"):
         without_feature(asking(user(TEXT)), feature)
-
-
-# --- parameters -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("names", "left"),
-    [
-        (["top_k"], {"inferenceConfig": {"topP": 0.5, "maxTokens": 5}}),
-        ("top_k", {"inferenceConfig": {"topP": 0.5, "maxTokens": 5}}),
-        (
-            ["top_p"],
-            {"inferenceConfig": {"maxTokens": 5}, "additionalModelRequestFields": {"top_k": 3}},
-        ),
-        (
-            ["topP", "maxTokens"],
-            {"additionalModelRequestFields": {"top_k": 3}},
-        ),
-        (iter(["topP", "max_tokens", "top_k"]), {}),
-    ],
-)
-def test_parameters_go_by_name_in_either_spelling_and_empty_members_with_them(
-    names: Any, left: dict[str, Any]
-) -> None:
-    request = asking(
-        user(TEXT),
-        inferenceConfig={"topP": 0.5, "maxTokens": 5},
-        additionalModelRequestFields={"top_k": 3},
-    )
-    before = copy.deepcopy(request)
-    assert without_parameters(request, names) == asking(user(TEXT), **left)
-    assert request == before
-
-
-@pytest.mark.parametrize("names", [[], ["temperature", "messages", "inferenceConfig"]])
-def test_parameters_that_are_not_there_change_nothing(names: list[str]) -> None:
-    request = asking(user(TEXT), inferenceConfig={"topP": 0.5}, additionalModelRequestFields=None)
-    left = without_parameters(request, names)
-    assert left == request
-    assert left is not request
-    assert left["inferenceConfig"] is request["inferenceConfig"]

@@ -17,7 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bestehorn_llmmanager.bedrock.cache import CachePointManager
-from bestehorn_llmmanager.bedrock.cache.request_points import Place, has_points, points_in
+from bestehorn_llmmanager.bedrock.cache.request_points import (
+    Place,
+    has_points,
+    points_in,
+    without_points,
+)
 from bestehorn_llmmanager.bedrock.models.cache_structures import (
     CacheConfig,
     CacheErrorHandling,
@@ -636,7 +641,7 @@ def test_all_points_are_removed_and_what_is_emptied_goes(
     request_: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     before = copy.deepcopy(request_)
-    assert manager().without_cache_points(request_) == expected
+    assert without_points(request_) == expected
     assert request_ == before
 
 
@@ -644,7 +649,7 @@ def test_all_points_are_removed_and_what_is_emptied_goes(
     "request_", [{}, {"messages": [user(SHORT), user()]}, {"messages": None, "system": "x"}]
 )
 def test_a_request_without_points_is_the_same_object(request_: dict[str, Any]) -> None:
-    assert manager().without_cache_points(request_) is request_
+    assert without_points(request_) is request_
 
 
 def test_points_are_removed_from_copies_of_messages() -> None:
@@ -734,7 +739,7 @@ def test_law_added_points_keep_the_rules_of_the_service(
     result = chosen.with_cache_points(request, model=model, region=REGION, min_tokens=min_tokens)
 
     assert request == before
-    assert chosen.without_cache_points(result) == chosen.without_cache_points(request)
+    assert without_points(result) == without_points(request)
     assert len(points_in(result)) <= max(4, len(points_in(request)))
     assert is_ordered(result) or not is_ordered(request)
     again = chosen.with_cache_points(result, model=model, region=REGION, min_tokens=min_tokens)
@@ -747,7 +752,7 @@ def test_law_what_was_added_can_be_taken_away(
 ) -> None:
     chosen = CachePointManager(config)
     result = chosen.with_cache_points(request, model=model, region=REGION, min_tokens=min_tokens)
-    assert chosen.without_cache_points(result) == request
+    assert without_points(result) == request
     assert (result is request) == (not has_points(result))
     for section, index in places(result):
         if section >= 0:

@@ -643,15 +643,6 @@ def test_a_beginning_that_the_caller_gave_is_a_matter_of_the_model() -> None:
     assert [t.model for t, _, _ in sending.sent] == ["a", "b"]
 
 
-def test_what_a_model_took_is_remembered() -> None:
-    office = Office()
-    known = Target("a", "r1", "acme.a", (Way("direct", "a"),), takes_prefill=False)
-    call = office.call([known])
-    assert not call.takes_prefill(known)
-    call.took_prefill(known)
-    assert office.call([known]).takes_prefill(known)
-
-
 @pytest.mark.parametrize("error", [ValueError("x"), KeyError("x"), RuntimeError("x")])
 def test_a_bug_is_raised_as_it_is(error: Exception) -> None:
     call = Office().call([target("a"), target("b")])

@@ -12,12 +12,15 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from bestehorn_llmmanager.bedrock.calls.failures import failure_of
 from bestehorn_llmmanager.bedrock.exceptions import (
     AuthenticationError,
+    ConfigurationError,
     LLMManagerError,
     RequestValidationError,
     RetryExhaustedError,
 )
 from bestehorn_llmmanager.bedrock.models.llm_manager_structures import RequestAttempt
 from bestehorn_llmmanager.bedrock.retry.decisions import Decision, Verdict
+from bestehorn_llmmanager.bedrock.retry.plan import Attempt
+from bestehorn_llmmanager.bedrock.retry.targets import Target, Way
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,14 +32,16 @@ def answer(code: str, message: str = "x") -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": message}}, "Converse")
 
 
-def failed(*outcomes: tuple[Decision, Exception], out_of_time: bool = False) -> LLMManagerError:
+def failed(
+    *outcomes: tuple[Decision, Exception], out_of_time: bool = False, missed: Attempt | None = None
+) -> LLMManagerError:
     """The error where the targets m1 in r1, m2 in r2, … ended like this."""
     attempts = [
         RequestAttempt(f"m{number}", f"r{number}", "direct", number, datetime.now(timezone.utc))
         for number in range(1, len(outcomes) + 1)
     ]
     judged = [(Verdict(decision, _names(decision)), error) for decision, error in outcomes]
-    return failure_of(judged, attempts, out_of_time=out_of_time)
+    return failure_of(judged, attempts, out_of_time=out_of_time, missed=missed)
 
 
 def _names(decision: Decision) -> tuple[str, ...]:
@@ -134,6 +139,58 @@ def test_an_exhausted_call_says_what_was_tried_in_order() -> None:
     assert failure.last_errors == [error for _, error in outcomes]
     assert failure.models_tried == ["m1", "m2", "m3", "m4", "m5", "m6"]
     assert failure.regions_tried == ["r1", "r2", "r3", "r4", "r5", "r6"]
+
+
+@pytest.mark.parametrize("pause", [0.0, 1.234567, 30.0])
+@pytest.mark.parametrize("outcomes", [[], [THROTTLED]])
+def test_who_runs_out_of_time_is_told_what_there_was_no_time_for(
+    outcomes: Sequence[tuple[Decision, Exception]], pause: float
+) -> None:
+    way = Way("direct", "m")
+    missed = Attempt(Target("m", "r", "m", (way,)), way, pause)
+    failure = failed(*outcomes, out_of_time=True, missed=missed)
+    head, _, rest = failure.message.partition(" tried.")
+    assert head == ("The time is up, 1 was" if outcomes else "The time is up, 0 were")
+    reason = {
+        1.234567: " The next pause, of 1.23 s, would leave no time for an attempt.",
+        30.0: " The next pause, of 30 s, would leave no time for an attempt.",
+    }.get(pause, "" if outcomes else " An attempt needs at least 1 second.")
+    assert rest == reason + (
+        " m1 in r1: ThrottlingException (Too many tokens.)" if outcomes else ""
+    )
+
+
+@pytest.mark.parametrize("decision", [Decision.REJECTED, Decision.ASK_AGAIN])
+def test_the_class_of_what_a_validation_function_raised_is_in_the_error(decision: Decision) -> None:
+    refusal = Exception(f"Validation failed: {SECRET}")
+    attempt = RequestAttempt("m", "r", "direct", 1, datetime.now(timezone.utc))
+    failure = failure_of(
+        [(Verdict(decision, ("KeyError",)), refusal)], [attempt], out_of_time=False
+    )
+    assert failure.message.endswith(
+        " m in r: the answer was rejected: the validation function raised KeyError"
+    )
+
+
+def test_a_function_that_gives_no_verdict_is_said_as_it_is() -> None:
+    own = ConfigurationError("It must return a `ValidationResult`.")
+    assert failed(THROTTLED, (Decision.NO_VERDICT, own)) is own
+
+
+MUST_START = (
+    "A conversation must start with a user message. Try again with a conversation that starts with "
+    "a user message."
+)
+
+
+def test_what_the_service_says_of_the_form_of_a_request_is_quoted() -> None:
+    said = answer("ValidationException", MUST_START)
+    assert failed((Decision.REFUSED, said)).message == (
+        f"No target takes this request; the service refused it. It said: {MUST_START} `__cause__` "
+        "has its answer, `attempt_log` says what was asked of whom."
+    )
+    mixed = failed((Decision.NEXT_MODEL, said), THROTTLED)
+    assert f"ValidationException ({MUST_START[:200]}); m2" in mixed.message
 
 
 def test_a_refusal_names_the_words_of_the_service_once() -> None:

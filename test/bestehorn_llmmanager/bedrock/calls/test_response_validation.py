@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bestehorn_llmmanager.bedrock.calls.validation import ResponseValidation
+from bestehorn_llmmanager.bedrock.exceptions import ConfigurationError
 from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
 from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
     ResponseValidationConfig,
@@ -75,10 +76,42 @@ def test_an_exception_of_the_function_is_a_refusal_that_quotes_it() -> None:
 
 
 @pytest.mark.parametrize("result", [None, True, "fine", {"success": True}])
-def test_whatever_else_the_function_returns_is_a_refusal_that_says_so(result: object) -> None:
+def test_whatever_else_the_function_returns_ends_the_call_with_a_sentence(result: object) -> None:
     asked = validation(lambda _: result)
     assert not asked.accepts(response("x"))
-    assert type(result).__name__ in asked.errors[0]["error_message"]
+    assert asked.verdict(ONE) == Verdict(Decision.NO_VERDICT)
+    error = asked.error()
+    assert isinstance(error, ConfigurationError)
+    assert f"must return a `ValidationResult`, got {type(result).__name__};" in error.message
+    assert asked.errors[0]["error_message"] == error.message
+
+
+def test_what_is_no_function_is_refused_when_it_is_given() -> None:
+    with pytest.raises(
+        ValueError, match=r"_delay` must be .*; `.*_function` must be callable, but is of type str"
+    ) as e:
+        ResponseValidationConfig("yes", 1, -1)  # type: ignore[arg-type]  # what is tested
+    assert "yes" not in str(e.value)
+
+
+def test_the_last_answer_that_was_refused_is_kept() -> None:
+    asked = validation(at_least_three)
+    assert asked.rejected is None
+    last = response("nö")
+    asked.accepts(response("no"))
+    asked.accepts(last)
+    asked.accepts(response("yes"))
+    assert asked.rejected is last
+
+
+def test_the_class_of_what_the_function_raises_is_known_to_the_verdict() -> None:
+    def broken(answer: BedrockResponse) -> ValidationResult:
+        raise KeyError("title")
+
+    asked = validation(broken, response_validation_retries=1)
+    asked.accepts(response("x"))
+    assert asked.verdict(ONE) == Verdict(Decision.ASK_AGAIN, ("KeyError",))
+    assert asked.verdict(ONE) == Verdict(Decision.REJECTED, ("KeyError",))
 
 
 @pytest.mark.parametrize("retries", [0, 1, 3])

@@ -225,6 +225,6 @@ def test_no_attempt_is_begun_that_cannot_end_in_time(
     assert run(call) == []
     failure = call.failure()
     assert isinstance(failure, RetryExhaustedError)
-    assert failure.message.startswith("The time is up, 0 were tried.")
+    assert failure.message == "The time is up, 0 were tried. An attempt needs at least 1 second."
     assert failure.attempts_made == 0
     assert bedrock.count("Converse") == 0

@@ -909,6 +909,13 @@ def test_a_name_without_any_resemblance_gets_no_suggestions(bundle: BedrockModel
     assert bundle.explain_missing("§§§§§§§§") == "There is no model '§§§§§§§§'."
 
 
+@pytest.mark.parametrize("name", [None, 5, ["Nova Lite"]])
+def test_what_is_no_name_is_explained_as_such(bundle: BedrockModelCatalog, name: Any) -> None:
+    assert bundle.explain_missing(name, "us-east-1") == (
+        f"A model is asked for by a string, got {name!r}."
+    )
+
+
 def test_provisioned_and_ambiguous_models_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     listing = snapshot_of(
         model_summary("acme.bought-v1:0", "Bought", "PROVISIONED"),

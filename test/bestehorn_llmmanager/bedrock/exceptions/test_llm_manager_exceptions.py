@@ -150,6 +150,8 @@ def test_details_are_what_was_given(error: LLMManagerError, details: object) -> 
 def test_details_appear_in_the_text_when_there_are_any() -> None:
     assert str(LLMManagerError("m")) == "m"
     assert str(LLMManagerError("m", {})) == "m. Details: {}"
+    assert str(LLMManagerError("A sentence.", {})) == "A sentence. Details: {}"
+    assert str(LLMManagerError("A sentence.")) == "A sentence."
     assert (
         repr(errors.CacheError("m", "p")) == "CacheError(message='m', details={'cache_path': 'p'})"
     )

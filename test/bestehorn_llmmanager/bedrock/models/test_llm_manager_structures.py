@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from bestehorn_llmmanager.bedrock.models import bedrock_response, llm_manager_structures
+from bestehorn_llmmanager.bedrock.models.attempt_record import AttemptRecord
 from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
     AuthConfig,
     AuthenticationType,
@@ -21,6 +22,8 @@ from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
     RequestAttempt,
     ResponseValidationConfig,
     RetryConfig,
+    RetryStrategy,
+    ValidationAttempt,
     ValidationResult,
 )
 
@@ -187,6 +190,27 @@ def test_the_repr_has_what_was_given_of_roles_and_keys(options: dict[str, Any], 
 def test_a_retry_option_out_of_range_is_refused_by_name(option: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"`{option}`"):
         RetryConfig(**{option: value})  # type: ignore[arg-type]  # that is the point
+
+
+@pytest.mark.parametrize("given", ["model_first", RetryStrategy.MODEL_FIRST])
+def test_a_strategy_may_be_given_by_its_value(given: Any) -> None:
+    assert RetryConfig(retry_strategy=given).retry_strategy is RetryStrategy.MODEL_FIRST
+
+
+@pytest.mark.parametrize("names", [(), ("A", "B"), ["A"], {"A"}, frozenset({"A"})])
+def test_names_of_errors_may_be_in_any_collection(names: Any) -> None:
+    assert RetryConfig(retryable_errors=names).retryable_errors is names
+
+
+def test_records_show_nothing_of_prompt_or_answer() -> None:
+    verdict = ValidationResult(success=False, error_message="private")
+    assert repr(ValidationAttempt(2, verdict, "private")) == "ValidationAttempt(attempt_number=2)"
+    start, error = datetime(2026, 1, 1, tzinfo=timezone.utc), Exception("private")
+    attempt = RequestAttempt("m", "r", "direct", 1, start, start, error)
+    assert "private" not in repr(attempt)
+    assert "private" not in repr(
+        AttemptRecord("m", "r", "direct", "m", start, 1.0, 0.0, "x", error)
+    )
 
 
 def test_all_wrong_options_are_reported_at_once() -> None:

@@ -140,3 +140,15 @@ def test_a_stop_reason_tells_what_can_be_done(
 def test_every_known_stop_reason_has_a_category() -> None:
     unknown = [r for r in StopReasonEnum if StopReasonClassifier.categorize(r).value == "unknown"]
     assert unknown == []
+
+
+@pytest.mark.parametrize(
+    ("part", "shown"),
+    [
+        (ToolUse("t1", "clock", {"zone": "private"}), "ToolUse(tool_use_id='t1', name='clock')"),
+        (ReasoningContent("private", "private", b"private"), "ReasoningContent()"),
+        (Citation("private", "private", [{"text": "private"}], {"web": {}}), "Citation()"),
+    ],
+)
+def test_a_part_of_an_answer_shows_no_content(part: object, shown: str) -> None:
+    assert repr(part) == shown

@@ -427,6 +427,15 @@ SENTENCES = [
         Decision.NEXT_MODEL,
         ("is unsupported for streaming",),
     ),
+    # as `LocalBedrock` says it, after the service
+    (
+        (
+            "This action doesn't support the model that you provided. Try again with a supported "
+            "text or chat model."
+        ),
+        Decision.NEXT_MODEL,
+        ("this action doesn't support the model",),
+    ),
     # aws-samples/bedrock-access-gateway#191, BoltAI/BoltAI#399
     (
         (

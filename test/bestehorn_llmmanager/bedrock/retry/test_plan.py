@@ -361,6 +361,7 @@ AFTER_A_FAILURE_OF_ONE = {
     Decision.RENEW_CREDENTIALS: ("m0 m0 m1 m2", "m0 m1 m1 m2", "m0 m1 m2 m2"),
     Decision.NO_CREDENTIALS: ("m0", "m0 m1", "m0 m1 m2"),
     Decision.REFUSED: ("m0", "m0 m1", "m0 m1 m2"),
+    Decision.NO_VERDICT: ("m0", "m0 m1", "m0 m1 m2"),
     Decision.ASK_AGAIN: ("m0 m0 m1 m2", "m0 m1 m1 m2", "m0 m1 m2 m2"),
     Decision.REJECTED: ("m0 m1 m2", "m0 m1 m2", "m0 m1 m2"),
 }

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ACCOUNT = "123456789012"
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
 DUCK, GOOSE, SWAN, OWL = "acme.duck-v1:0", "acme.goose-v1:0", "acme.swan-v1:0", "acme.owl-v1:0"
+EGG = "acme.egg-v1:0"
 HAIKU = "anthropic.claude-3-haiku-20240307-v1:0"
 REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "ap-southeast-2")
 
@@ -84,8 +85,13 @@ LISTINGS = {
         [
             listed(DUCK, "Duck", "ON_DEMAND"),
             listed("acme.mixed-v1:0", "Mixed", "ON_DEMAND"),
+            {**listed(EGG, "Egg", "ON_DEMAND"), "outputModalities": ["EMBEDDING"]},
+            {
+                **listed("acme.song-v1:0", "Song", "ON_DEMAND"),
+                "outputModalities": ["SPEECH", "TEXT"],
+            },
         ],
-        [profile("us-west-2", "us", DUCK, *US)],
+        [profile("us-west-2", "us", DUCK, *US), profile("us-west-2", "us", EGG, *US)],
     ),
     "eu-west-1": ([listed(GOOSE, "Goose", "ON_DEMAND")], []),
     "ap-southeast-2": (
@@ -232,7 +238,6 @@ def test_facts_travel_with_the_target(catalog: BedrockModelCatalog) -> None:
 def test_ways_come_in_the_default_order(catalog: BedrockModelCatalog, region: str) -> None:
     access = catalog.get_model_info("Duck", region)
     assert access is not None
-    assert resolver_of(catalog, ["Duck"]).access("Duck", region) == access
     assert ways_of(access) == (ALL_WAYS if region == "us-east-1" else ALL_WAYS[:2])
 
 
@@ -274,6 +279,59 @@ def test_without_any_pair_the_error_says_for_each_model_what_is_close_and_where_
     assert f"'us.{DUCK}' can be called in us-east-1, us-west-2." in message
     assert f"'us.{SWAN}' can be called in us-east-1." in message
     assert message.endswith(" Models that can be called there: Owl.")
+
+
+EMBEDS = "'Egg' answers with EMBEDDING, not with text; Converse does not serve it."
+
+
+@pytest.mark.parametrize(
+    "egg",
+    [
+        "Egg",
+        EGG,
+        f"us.{EGG}",
+        arn("foundation-model", EGG, "us-west-2", ""),
+        arn("inference-profile", f"us.{EGG}", "us-west-2"),
+    ],
+)
+def test_a_model_that_does_not_answer_with_text_drops_out(
+    catalog: BedrockModelCatalog, egg: str
+) -> None:
+    resolver = resolver_of(catalog, [egg, "Song"], ["us-west-2"])
+    assert [target.model for target in targets_of(resolver)] == ["Song"]
+    assert resolver.warnings() == [EMBEDS]
+    message = refusal_of(resolver_of(catalog, [egg], ["us-west-2"]))
+    assert EMBEDS in message
+    assert message.endswith(" Models that can be called there: Duck, Mixed, Song.")
+
+
+def test_a_model_of_which_nothing_but_a_profile_is_known_is_called() -> None:
+    only_a_profile = {
+        "regions": {
+            "us-east-1": {
+                "modelSummaries": [],
+                "inferenceProfileSummaries": [profile("us-east-1", "us", SWAN, *US)],
+            }
+        }
+    }
+    with LocalBedrock(only_a_profile, set_environment=True):
+        catalog = BedrockModelCatalog(cache_mode=CacheMode.NONE, regions=["us-east-1"])
+        catalog.ensure_catalog_available()
+    found = catalog.find_model(SWAN)
+    assert found is not None
+    assert (found.described, found.output_modalities) == (False, [])
+    assert [t.ways[0].identifier for t in targets_of(resolver_of(catalog, [SWAN]))] == [
+        f"us.{SWAN}"
+    ]
+
+
+def test_no_model_is_offered_that_must_not_be_called(catalog: BedrockModelCatalog) -> None:
+    message = refusal_of(resolver_of(catalog, ["Goose"], ["us-east-1"], ["us-east-1"]))
+    offered = message.rpartition("Models that can be called there: ")[2]
+    assert "Duck" in offered
+    assert "Swan" not in offered  # only through a profile, which leads elsewhere
+    elsewhere = refusal_of(resolver_of(catalog, ["Duck"], ["us-east-1"], ["eu-west-1"]))
+    assert "Models that can be called there" not in elsewhere
 
 
 def test_where_nothing_can_be_called_nothing_is_offered(catalog: BedrockModelCatalog) -> None:

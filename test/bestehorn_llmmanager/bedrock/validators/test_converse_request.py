@@ -17,6 +17,7 @@ from botocore.validate import validate_parameters
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bestehorn_llmmanager import create_user_message
 from bestehorn_llmmanager.bedrock.exceptions import RequestValidationError
 from bestehorn_llmmanager.bedrock.models.structured_output import (
     build_json_schema_output_config,
@@ -25,6 +26,7 @@ from bestehorn_llmmanager.bedrock.validators.converse_request import (
     check_arguments,
     check_request,
     explain_param_validation,
+    find_inference_config_problems,
     find_problems,
 )
 
@@ -42,7 +44,7 @@ class Role(str, Enum):
     USER = "user"
 
 
-def document(content: bytes = b"pdf", format: str = "pdf", **more: Any) -> dict[str, Any]:  # noqa: A002
+def document(content: bytes | str = b"pdf", format: str = "pdf", **more: Any) -> dict[str, Any]:  # noqa: A002
     return {"document": {"format": format, "source": {"bytes": content}, **more}}
 
 
@@ -84,7 +86,14 @@ def refusal(request: dict[str, Any]) -> RequestValidationError:
         user({"audio": {"format": "a new one", "source": {"bytes": bytearray(b"x")}}}),
         user({"image": {"format": "png", "source": {"s3Location": {"uri": "s3://bucket/key"}}}}),
         user({"image": {"format": "png", "source": {"someNewSource": 1}}}),
-        user({"document": {"source": {"text": "text"}, "citations": {"enabled": True}}}),
+        user({"document": {"source": {"text": "text"}, "citations": {"enabled": True}}}, TEXT),
+        user(document(), {"somethingNew": 1}),
+        user(document("a text file", "txt"), TEXT),
+        {
+            "messages": [{"role": "assistant", "content": [TEXT]}],
+            "modelId": "arn:aws:bedrock:us-east-1:123456789012:prompt/ABCDEFGHIJ:1",
+        },
+        {"messages": [{"role": "assistant", "content": [TEXT]}], "promptVariables": {"n": TEXT}},
         user(
             TOOL_USE, {"somethingNew": object()}, {"cachePoint": {"type": "default", "ttl": "1h"}}
         ),
@@ -124,6 +133,40 @@ def test_what_the_service_would_take_passes_and_stays_as_it_was(request_: dict[s
     check_request(request_)
     assert (request_, repr(request_)) == before
     assert find_problems(request_) == []
+
+
+@pytest.mark.parametrize("kind", ["image", "video", "audio"])
+def test_text_is_no_picture_even_if_it_is_the_base64_of_one(kind: str) -> None:
+    block = {kind: {"format": "png", "source": {"bytes": "iVBORw0KGgo="}}}
+    for place, sent in {"": block, ".toolResult.content[0]": result(block)}.items():
+        error = refusal(user(sent))
+        assert error.invalid_fields == [f"messages[0].content[0]{place}.{kind}.source.bytes"]
+        assert "must be bytes, but is of type str; boto3 makes base64" in error.message
+        assert "iVBOR" not in str(error)
+        if kind == "audio":  # which results of tools do not have yet
+            break
+
+
+@pytest.mark.parametrize("more", [[], [IMAGE], [{"cachePoint": {"type": "default"}}], [document()]])
+def test_a_document_needs_a_text_beside_it(more: list[Any]) -> None:
+    error = refusal({"messages": [MESSAGE, {"role": "user", "content": [*more, document()]}]})
+    assert error.invalid_fields == ["messages[1].content"]
+    assert "has a document, but no text" in error.message
+    check_request(user(*more, document(), TEXT))
+
+
+def test_a_conversation_starts_with_the_user() -> None:
+    error = refusal({"messages": [{"role": "assistant", "content": [TEXT]}, MESSAGE]})
+    assert error.invalid_fields == ["messages[0].role"]
+    check_request({"messages": [MESSAGE, {"role": "assistant", "content": [TEXT]}]})
+
+
+@pytest.mark.parametrize("messages", [lambda b: b, lambda b: [b], lambda b: [MESSAGE, b]])
+def test_a_builder_in_the_place_of_a_message_has_to_build_it(messages: Any) -> None:
+    builder = create_user_message().add_text(SECRET)
+    error = refusal({"messages": messages(builder)})
+    assert "call its `build()`" in error.message
+    assert SECRET not in str(error)
 
 
 @pytest.mark.parametrize("blank", [" ", "\n", "\t \n"])
@@ -679,6 +722,55 @@ def test_what_botocore_refuses_is_explained_by_its_place_and_without_its_words(
     assert len(error.validation_errors) == len(places)
     assert SECRET not in repr(error)
     assert "private" not in repr(error)
+
+
+@pytest.mark.parametrize(
+    ("request_", "place", "meant"),
+    [
+        (with_(inferenceConfig={"max_tokens": 1}), "inferenceConfig.max_tokens", "maxTokens"),
+        (with_(inferenceConfig={"MaxTokens": 1}), "inferenceConfig.MaxTokens", "maxTokens"),
+        (user({"txt": SECRET}), "messages[0].content[0].txt", "text"),
+        (
+            with_(guardrailConfig={"guardrailId": "g", "guardrailVersion": "1"}),
+            "guardrailConfig.guardrailId",
+            "guardrailIdentifier",
+        ),
+        (with_(inference_config={}), "inference_config", "inferenceConfig"),
+    ],
+)
+def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(
+    request_: dict[str, Any], place: str, meant: str
+) -> None:
+    complaint = refused_by_botocore(request_)
+    assert complaint is not None
+    assert (
+        f"`{place}` is not known to the installed boto3: did you mean `{meant}`? Or update boto3 if "
+        "it is new"
+    ) in explain_param_validation(complaint, request_).validation_errors
+
+
+def test_no_name_is_taken_from_a_prompt() -> None:
+    lie = 'x\nUnknown parameter in input: "messages", must be one of: messagesecret\n'
+    request_ = user({"guardContent": {"text": lie}})
+    complaint = refused_by_botocore(request_)
+    assert complaint is not None
+    assert "messagesecret" not in repr(explain_param_validation(complaint, request_))
+
+
+@pytest.mark.parametrize(
+    ("config", "problem"),
+    [
+        ({"max_tokens": 1}, "`inferenceConfig.max_tokens` has to be written `maxTokens`"),
+        ({"top_p": 1}, "`inferenceConfig.top_p` has to be written `topP`"),
+        ({"maxTokens": -1}, "`inferenceConfig.maxTokens` must be at least 1, but is -1"),
+    ],
+)
+def test_an_inference_config_is_checked_by_itself(config: dict[str, Any], problem: str) -> None:
+    assert [str(each) for each in find_inference_config_problems(config)] == [problem]
+
+
+def test_an_inference_config_may_have_what_is_not_known_yet() -> None:
+    assert find_inference_config_problems({"maxTokens": 1, "topK": 3, "somethingNew": 1}) == []
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_a_request_that_converse_takes_passes(options: dict[str, Any]) -> None:
     ids=lambda block: next(iter(block)),
 )
 def test_every_type_of_block_passes(block: dict[str, Any]) -> None:
-    assert problems(**asks(block)) == []
+    assert problems(**asks(TEXT, block)) == []
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bestehorn_llmmanager.bedrock.batch.batch_inference import BatchInference
     from bestehorn_llmmanager.bedrock.catalog.bedrock_catalog import BedrockModelCatalog
+    from bestehorn_llmmanager.bedrock.discovery.region_discovery import BedrockRegionDiscovery
     from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
         AuthenticationError,
         ConfigurationError,
@@ -87,6 +88,7 @@ _HOMES = {
     "BatchInference": "bestehorn_llmmanager.bedrock.batch.batch_inference",
     "BedrockConverseRequest": "bestehorn_llmmanager.bedrock.models.parallel_structures",
     "BedrockModelCatalog": "bestehorn_llmmanager.bedrock.catalog.bedrock_catalog",
+    "BedrockRegionDiscovery": "bestehorn_llmmanager.bedrock.discovery.region_discovery",
     "BedrockResponse": "bestehorn_llmmanager.bedrock.models.bedrock_response",
     "Boto3Config": "bestehorn_llmmanager.bedrock.models.llm_manager_structures",
     "CacheConfig": "bestehorn_llmmanager.bedrock.models.cache_structures",
@@ -164,6 +166,7 @@ __all__ = [  # noqa: RUF022  (as in 0.9.0, then what is new)
     "CacheDetail",
     "build_cache_point",
     "build_json_schema_output_config",
+    "BedrockRegionDiscovery",
     "get_all_regions",
     "AWSRegions",
     "ModelSpecificConfig",

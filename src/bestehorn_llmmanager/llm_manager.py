@@ -116,7 +116,7 @@ class LLMManager:
             makes one attempt for each of this manager; any other number is obeyed.
         retry_config: How often, where and with which pauses to try again.
         cache_config: Prompt caching: where cache points are put. None means nowhere.
-        unified_model_manager: Deprecated and without effect; the catalogue is used.
+        unified_model_manager: Deprecated (until 4.0.0); asked instead of the catalogue.
         catalog_cache_mode: Where the model catalogue is kept; None means `CacheMode.FILE`.
         catalog_cache_directory: For `CacheMode.FILE`; None means the user's cache directory.
         force_download: Deprecated name of `force_refresh`.
@@ -153,7 +153,7 @@ class LLMManager:
         boto3_config: Boto3Config | None = None,
         retry_config: RetryConfig | None = None,
         cache_config: CacheConfig | None = None,
-        unified_model_manager: object = None,
+        unified_model_manager: Any = None,  # until 4.0.0
         catalog_cache_mode: CacheMode | None = None,
         catalog_cache_directory: str | os.PathLike[str] | None = None,
         force_download: bool = False,
@@ -198,7 +198,7 @@ class LLMManager:
         self._inference_config = _checked_inference_config(default_inference_config)
         self._model_specific_config = model_specific_config
         _warn_of_old_options(
-            unified_model_manager=unified_model_manager,
+            unified_model_manager=unified_model_manager,  # until 4.0.0
             force_download=force_download and not force_refresh,
             strict_cache_mode=strict_cache_mode,
             ignore_cache_age=ignore_cache_age,
@@ -220,6 +220,11 @@ class LLMManager:
                 refresh=catalog_refresh,
                 regions=self._regions,
             )
+            if unified_model_manager is not None:  # until 4.0.0
+                from bestehorn_llmmanager._legacy.manager_catalog import catalog_of  # noqa: PLC0415  # until 4.0.0
+
+                given = unified_model_manager  # until 4.0.0
+                self._catalog = catalog_of(given, self._models, self._regions)  # until 4.0.0
             self._catalog.ensure_catalog_available()
         except (CatalogError, ValueError, TypeError) as error:
             raise ConfigurationError(f"The model catalogue cannot be loaded: {error}") from error
@@ -744,7 +749,7 @@ def _warn_of_old_options(**options: object) -> None:
 
 
 _OLD_OPTIONS = {
-    "unified_model_manager": "the model catalogue is used; leave the option out",
+    "unified_model_manager": "it replaces the model catalogue; leave it out",  # until 4.0.0
     "force_download": "use `force_refresh`",
     "strict_cache_mode": "it has no effect",
     "ignore_cache_age": "it has no effect; `force_refresh` asks AWS",

@@ -97,8 +97,13 @@ NEEDED_BY_APPLICATIONS = [
 def test_the_names_of_the_previous_release_come_first_in_their_order() -> None:
     names = bestehorn_llmmanager.__all__
     assert names[:3] == ["LLMManager", "ParallelLLMManager", "Boto3Config"]
-    assert names[25] == "ParameterCompatibilityTracker"
-    assert names[26:] == sorted(names[26:])
+    assert names[21:24] == [
+        "build_json_schema_output_config",
+        "BedrockRegionDiscovery",
+        "get_all_regions",
+    ]
+    assert names[26] == "ParameterCompatibilityTracker"
+    assert names[27:] == sorted(names[27:])
 
 
 PACKAGES = [
@@ -173,10 +178,11 @@ def test_the_version_is_that_of_the_installed_package() -> None:
 
 DOCUMENTED_IMPORTS = """
 from bestehorn_llmmanager import LLMManager, Boto3Config
-from bestehorn_llmmanager import AWSRegions, get_all_regions
+from bestehorn_llmmanager import AWSRegions, BedrockRegionDiscovery, get_all_regions
 from bestehorn_llmmanager.llm_manager import LLMManager
 from bestehorn_llmmanager.bedrock.catalog import BedrockModelCatalog, CacheMode, CatalogSource
 from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
+from bestehorn_llmmanager.bedrock.discovery.region_discovery import RegionDiscoveryError
 from bestehorn_llmmanager.bedrock.exceptions import LLMManagerError, ConfigurationError
 from bestehorn_llmmanager.bedrock.exceptions import RequestValidationError
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import AuthenticationError

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from bestehorn_llmmanager.bedrock.models import reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from bestehorn_llmmanager.bedrock.models.unified_structures import UnifiedModelInfo
 
@@ -32,10 +34,10 @@ class UnifiedModelCatalog:
 
         try:
             return cls(
-                retrieval_timestamp=datetime.fromisoformat(data["retrieval_timestamp"]),
+                retrieval_timestamp=reading.time(data, "retrieval_timestamp"),
                 unified_models={
                     name: UnifiedModelInfo.from_dict(info)
-                    for name, info in data["unified_models"].items()
+                    for name, info in reading.required(data, "unified_models", dict).items()
                 },
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:

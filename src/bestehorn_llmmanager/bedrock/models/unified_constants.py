@@ -1,0 +1,17 @@
+"""Old path of the constants of `UnifiedModelManager`."""
+
+from __future__ import annotations
+
+from bestehorn_llmmanager._legacy.unified_constants import (
+    AccessMethodPriority,
+    CacheManagementConstants,
+    UnifiedFilePaths,
+    UnifiedJSONFields,
+)
+
+__all__ = [
+    "AccessMethodPriority",
+    "CacheManagementConstants",
+    "UnifiedFilePaths",
+    "UnifiedJSONFields",
+]

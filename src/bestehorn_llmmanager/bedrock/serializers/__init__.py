@@ -1,0 +1,1 @@
+"""Old path of the serializer of catalogues."""

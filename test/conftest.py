@@ -10,10 +10,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.loaders import create_loader
 from hypothesis import HealthCheck, settings
 
 from bestehorn_llmmanager.bedrock.models.catalog_paths import CatalogFilePaths
@@ -34,6 +36,20 @@ settings.load_profile("shared-machine")
 
 FALLBACK = CatalogFilePaths.get_fallback_cache_directory()
 DATA = Path(__file__).parent / "data"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a member that the installed botocore, which may be an old one, has not."""
+    for mark in item.iter_markers("needs_member"):
+        if f'"{mark.args[0]}"' not in service_models():
+            pytest.skip(f"this botocore has no `{mark.args[0]}`")
+
+
+@cache
+def service_models() -> str:
+    loader = create_loader()
+    names = "bedrock", "bedrock-runtime"
+    return json.dumps([loader.load_service_model(name, "service-2") for name in names])
 
 
 @pytest.fixture(autouse=True)

@@ -54,6 +54,7 @@ class Model:
         }
 
 
+@pytest.mark.needs_member("outputConfig")
 @pytest.mark.usefixtures("_here", "fallback")
 def test_the_code_runs_and_prints_what_its_comments_say(
     bedrock: LocalBedrock, capsys: pytest.CaptureFixture[str]

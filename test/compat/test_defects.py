@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.loaders import create_loader
 
 import bestehorn_llmmanager.bedrock.models.bedrock_response as responses
 import bestehorn_llmmanager.bedrock.models.llm_manager_structures as structures
@@ -74,15 +73,7 @@ ON_DEMAND = Fault.validation(
 NO_SUCH_POINT = Fault.validation("#: extraneous key [cachePoint] is not permitted")
 
 
-def needs(member: str) -> pytest.MarkDecorator:
-    """Skips where the installed botocore, which may be an old one, has no such member."""
-    model = create_loader().load_service_model("bedrock-runtime", "service-2")
-    return pytest.mark.skipif(
-        f'"{member}"' not in json.dumps(model), reason=f"this botocore has no `{member}`"
-    )
-
-
-CACHING = needs("cachePoint")
+CACHING = pytest.mark.needs_member("cachePoint")
 
 
 def new_manager(
@@ -461,7 +452,7 @@ def test_defect_22_answers_that_were_accepted_at_once_are_no_failures(
     assert response.get_validation_metrics()["had_validation_failures"] is False
 
 
-@needs("reasoningContent")
+@pytest.mark.needs_member("reasoningContent")
 def test_defect_24_answers_with_bytes_become_json(bedrock: LocalBedrock) -> None:
     redacted = {"reasoningContent": {"redactedContent": "c2VjcmV0"}}
     picture = {"image": {"format": "png", "source": {"bytes": "iVBORw=="}}}
@@ -474,7 +465,7 @@ def test_defect_24_answers_with_bytes_become_json(bedrock: LocalBedrock) -> None
     assert stored["response_data"]["output"]["message"]["content"] == [redacted, picture]
 
 
-@needs("outputConfig")
+@pytest.mark.needs_member("outputConfig")
 def test_defect_25_a_schema_becomes_what_the_service_takes(bedrock: LocalBedrock) -> None:
     bedrock.reply_with('{"n": 1}')
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
@@ -520,7 +511,7 @@ def test_defect_27_a_recovered_stream_leaves_the_callers_messages_alone(
     assert messages == PROMPT
 
 
-@needs("reasoningContent")
+@pytest.mark.needs_member("reasoningContent")
 def test_defect_28_reasoning_is_kept_out_of_the_answer(bedrock: LocalBedrock) -> None:
     thoughts = {"reasoningText": {"text": "Let me see.", "signature": "c2ln"}}
     bedrock.reply_with(output({"reasoningContent": thoughts}, {"text": "Four."}))
@@ -764,7 +755,7 @@ def test_defect_40_the_system_prompt_is_cached_as_long_as_that_is_wanted(
     assert caching(bedrock, auto_cache_system_messages=False) == [1]
 
 
-@needs("ttl")
+@pytest.mark.needs_member("ttl")
 def test_defect_40_the_longest_time_to_live_is_kept(bedrock: LocalBedrock) -> None:
     assert caching(bedrock, max_cache_ttl=299) == [0]
     assert caching(bedrock, max_cache_ttl=300) == [2]

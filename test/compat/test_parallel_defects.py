@@ -269,6 +269,7 @@ CITATIONS = {"citationsContent": {"content": [{"text": "It is so."}], "citations
 GUARDED = {"guardContent": {"text": {"text": "Check this"}}}
 
 
+@pytest.mark.needs_member("reasoningContent")
 @pytest.mark.parametrize("block", [REASONING, CITATIONS], ids=lambda block: next(iter(block)))
 def test_defect_51_what_a_model_said_can_be_sent_back(
     bedrock: LocalBedrock, block: dict[str, Any]
@@ -281,6 +282,7 @@ def test_defect_51_what_a_model_said_can_be_sent_back(
     assert new_manager().converse_parallel([asked]).success
 
 
+@pytest.mark.needs_member("cachePoint")
 def test_defect_52_cache_points_and_guard_content_in_the_system_prompt_are_accepted(
     bedrock: LocalBedrock,
 ) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import copy
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
-from botocore.loaders import create_loader
 
 from bestehorn_llmmanager import LLMManager
 from bestehorn_llmmanager.bedrock.catalog import BedrockModelCatalog, CacheMode
@@ -37,14 +35,6 @@ ON_DEMAND = (
     f"Invocation of model ID {LITE} with on-demand throughput isn\u2019t supported. Retry your "
     "request with the ID or ARN of an inference profile that contains this model."
 )
-
-
-def needs(member: str) -> pytest.MarkDecorator:
-    """Skips where the installed botocore, which may be an old one, has no such member."""
-    model = create_loader().load_service_model("bedrock-runtime", "service-2")
-    return pytest.mark.skipif(
-        f'"{member}"' not in json.dumps(model), reason=f"this botocore has no `{member}`"
-    )
 
 
 def new_manager(
@@ -352,7 +342,7 @@ SHORT = {"text": "q"}
 IMAGE = {"image": {"format": "png", "source": {"bytes": b"\x89PNG\r\n\x1a\n"}}}
 
 
-@needs("cachePoint")
+@pytest.mark.needs_member("cachePoint")
 @pytest.mark.parametrize(
     ("config", "content", "expected"),
     [

@@ -1,3 +1,4 @@
+# until 4.0.0: this file
 """Runs the three deprecated managers against the API; goes with them."""
 
 from __future__ import annotations

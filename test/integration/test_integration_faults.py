@@ -350,6 +350,7 @@ REDUCED = {
 }
 
 
+@pytest.mark.needs_member("cachePoint")
 @pytest.mark.parametrize(("decision", "fault", "position"), ROWS)
 def test_a_fault_anywhere_in_the_plan_is_answered_as_the_table_says(
     bedrock: LocalBedrock,
@@ -447,6 +448,7 @@ ABOUT_THE_MODEL = {
 }
 
 
+@pytest.mark.needs_member("cachePoint")
 @pytest.mark.parametrize("message", ABOUT_THE_MODEL.values(), ids=ABOUT_THE_MODEL)
 @pytest.mark.parametrize(
     ("position", "course"),
@@ -517,6 +519,7 @@ WITHOUT = {
 }
 
 
+@pytest.mark.needs_member("cachePoint")
 @pytest.mark.parametrize(("message", "feature"), FEATURES.values(), ids=FEATURES)
 @pytest.mark.parametrize(
     ("position", "course"),
@@ -555,6 +558,7 @@ def test_a_feature_is_looked_for_elsewhere_before_it_is_left_out(
     assert response.attempt_log[position * 2].decision == Decision.WITHOUT_FEATURE.value
 
 
+@pytest.mark.needs_member("cachePoint")
 def test_a_model_without_a_feature_comes_last_from_then_on(
     bedrock: LocalBedrock, new_manager: NewManager
 ) -> None:
@@ -570,6 +574,7 @@ def test_a_model_without_a_feature_comes_last_from_then_on(
     assert called(bedrock)[4:] == targets_of("M1 M2 G1 G2 L1 ok")
 
 
+@pytest.mark.needs_member("cachePoint")
 def test_a_feature_is_not_left_out_where_that_is_switched_off(
     bedrock: LocalBedrock, new_manager: NewManager
 ) -> None:
@@ -827,6 +832,7 @@ KINDS = [
 ]
 
 
+@pytest.mark.needs_member("cachePoint")
 @pytest.mark.parametrize("seed", range(60))
 def test_whatever_mixture_of_faults_no_target_is_asked_more_often_than_allowed(
     bedrock: LocalBedrock, new_manager: NewManager, seed: int
@@ -1513,6 +1519,7 @@ def test_a_deadline_ends_endless_refusals(bedrock: LocalBedrock, new_manager: Ne
     assert len(seen) == len(called(bedrock)) == len(error.attempt_log) > 1
 
 
+@pytest.mark.needs_member("cachePoint")
 @pytest.mark.parametrize(
     ("fault", "model_id", "course"),
     [

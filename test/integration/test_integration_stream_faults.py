@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import copy
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.loaders import create_loader
 
 from bestehorn_llmmanager import LLMManager
 from bestehorn_llmmanager.bedrock.catalog import CacheMode
@@ -60,14 +58,6 @@ NO_PREFILL = (
     "This model does not support assistant message prefill. "
     "The conversation must end with a user message."
 )
-
-
-def needs(member: str) -> pytest.MarkDecorator:
-    """Skips where the installed botocore, which may be an old one, has no such member."""
-    model = create_loader().load_service_model("bedrock-runtime", "service-2")
-    return pytest.mark.skipif(
-        f'"{member}"' not in json.dumps(model), reason=f"this botocore has no `{member}`"
-    )
 
 
 @pytest.fixture(scope="module")
@@ -447,9 +437,9 @@ MORE_THAN_TEXT: dict[str, list[dict[str, Any]]] = {
 
 
 NEEDED = {
-    "reasoning": needs("reasoningContent"),
-    "hidden reasoning": needs("reasoningContent"),
-    "citations": needs("CitationsDelta"),
+    "reasoning": pytest.mark.needs_member("reasoningContent"),
+    "hidden reasoning": pytest.mark.needs_member("reasoningContent"),
+    "citations": pytest.mark.needs_member("CitationsDelta"),
 }
 
 
@@ -517,7 +507,7 @@ def test_what_is_more_than_text_starts_again(
     manager.close()
 
 
-@needs("outputConfig")
+@pytest.mark.needs_member("outputConfig")
 def test_a_structured_answer_starts_again(bedrock: LocalBedrock) -> None:
     answer = '{"hour": 4, "minute": 15}'
     bedrock.reply_with(answer)

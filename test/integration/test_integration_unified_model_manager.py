@@ -1,3 +1,4 @@
+# until 4.0.0: this file
 """Runs `UnifiedModelManager` together with `LLMManager` and other processes; goes with it."""
 
 from __future__ import annotations

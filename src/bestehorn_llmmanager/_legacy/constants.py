@@ -1,10 +1,10 @@
-"""Tables of the names and places of the deprecated `ModelManager`, for code that refers to them by constant."""
+"""Tables of the names in the old file of models and of its place, for code that refers to them by constant."""
 
 from __future__ import annotations
 
 
 class FilePaths:
-    DEFAULT_HTML_OUTPUT = "docs/FoundationalModels.htm"
+    DEFAULT_HTML_OUTPUT = "docs/FoundationalModels.htm"  # until 4.0.0
     DEFAULT_JSON_OUTPUT = "docs/FoundationalModels.json"
 
 
@@ -22,7 +22,11 @@ class JSONFields:
     INFERENCE_TYPES_SUPPORTED = "inference_types_supported"
 
 
+# until 4.0.0
 class URLs:
     BEDROCK_MODELS_DOCUMENTATION = (
         "https://docs.aws.amazon.com/bedrock/latest/userguide/models-supported.html"
     )
+
+
+# end

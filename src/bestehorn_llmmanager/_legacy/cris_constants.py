@@ -1,4 +1,4 @@
-"""Tables of the names and places of the deprecated `CRISManager`, for code that refers to them by constant."""
+"""Tables of the names in the old file of inference profiles and of its place, for code that refers to them by constant."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import ClassVar
 
 
 class CRISFilePaths:
-    DEFAULT_HTML_OUTPUT = "docs/CRIS.htm"
+    DEFAULT_HTML_OUTPUT = "docs/CRIS.htm"  # until 4.0.0
     DEFAULT_JSON_OUTPUT = "docs/CRIS.json"
 
 
@@ -63,5 +63,9 @@ class CRISRegionPrefixes:
     PRIMARY_PREFERENCE_ORDER: ClassVar[list[str]] = ["US", "EU", "APAC", "GLOBAL"]
 
 
+# until 4.0.0
 class CRISURLs:
     DOCUMENTATION = "https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html#inference-profiles-support-system"
+
+
+# end

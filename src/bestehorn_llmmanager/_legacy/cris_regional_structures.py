@@ -1,3 +1,4 @@
+# until 4.0.0: this file
 """Offers a model's inference profiles by geography."""
 
 from __future__ import annotations

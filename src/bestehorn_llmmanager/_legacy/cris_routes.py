@@ -1,3 +1,4 @@
+# until 4.0.0: this file
 """What profiles and models of profiles answer about the regions that they connect."""
 
 from __future__ import annotations

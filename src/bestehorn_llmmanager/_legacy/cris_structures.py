@@ -1,3 +1,4 @@
+# until 4.0.0: this file
 """Offers the inference profiles of `CRISManager` as values."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# until 4.0.0: this file
 """Offers the model list of `ModelManager` as one value."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# until 4.0.0: this file
 """Lets `LLMManager` take its models from a deprecated manager, or from a stand-in for one."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# until 4.0.0: this file
 """What the three deprecated managers have in common: they show the catalogue in an older form."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tables of the names and places of the deprecated `UnifiedModelManager`, for code that refers to them by constant."""
+"""Tables of the names in the old file of models with their profiles and of its place, for code that refers to them by constant."""
 
 from __future__ import annotations
 

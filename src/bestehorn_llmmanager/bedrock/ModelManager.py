@@ -1,3 +1,4 @@
+# until 4.0.0: this file
 """The models of Bedrock as 0.9.0 listed them. Deprecated; 4.0.0 removes it."""
 
 from __future__ import annotations

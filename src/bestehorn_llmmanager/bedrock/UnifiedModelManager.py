@@ -1,3 +1,4 @@
+# until 4.0.0: this file
 """Models and inference profiles as 0.9.0 listed them together. Deprecated; 4.0.0 removes it."""
 
 from __future__ import annotations

@@ -6,16 +6,16 @@ from bestehorn_llmmanager._lazy import lazy_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from bestehorn_llmmanager._legacy.bedrock_names import (  # until 4.0.0
+    from bestehorn_llmmanager._legacy.bedrock_names import (
         BedrockModelInfo,  # until 4.0.0
-        FilePaths,  # until 4.0.0
-        JSONFields,  # until 4.0.0
-        JSONModelSerializer,  # until 4.0.0
+        FilePaths,
+        JSONFields,
+        JSONModelSerializer,
         ModelCatalog,  # until 4.0.0
         ModelManager,  # until 4.0.0
         ModelManagerError,  # until 4.0.0
         URLs,  # until 4.0.0
-    )  # until 4.0.0
+    )
     from bestehorn_llmmanager.bedrock.catalog.bedrock_catalog import BedrockModelCatalog
     from bestehorn_llmmanager.bedrock.models.aws_regions import AWSRegions
 
@@ -23,9 +23,9 @@ __all__ = [
     "AWSRegions",
     "BedrockModelCatalog",
     "BedrockModelInfo",  # until 4.0.0
-    "FilePaths",  # until 4.0.0
-    "JSONFields",  # until 4.0.0
-    "JSONModelSerializer",  # until 4.0.0
+    "FilePaths",
+    "JSONFields",
+    "JSONModelSerializer",
     "ModelCatalog",  # until 4.0.0
     "ModelManager",  # until 4.0.0
     "ModelManagerError",  # until 4.0.0
@@ -42,7 +42,7 @@ _ROOMS = (
     "exceptions",
     "models",
     "retry",
-    "serializers",  # until 4.0.0
+    "serializers",
     "streaming",
     "tracking",
     "validators",
@@ -54,9 +54,9 @@ __getattr__, __dir__ = lazy_names(
         "AWSRegions": "bestehorn_llmmanager.bedrock.models.aws_regions",
         "BedrockModelCatalog": "bestehorn_llmmanager.bedrock.catalog.bedrock_catalog",
         "BedrockModelInfo": "bestehorn_llmmanager._legacy.bedrock_names",  # until 4.0.0
-        "FilePaths": "bestehorn_llmmanager._legacy.bedrock_names",  # until 4.0.0
-        "JSONFields": "bestehorn_llmmanager._legacy.bedrock_names",  # until 4.0.0
-        "JSONModelSerializer": "bestehorn_llmmanager._legacy.bedrock_names",  # until 4.0.0
+        "FilePaths": "bestehorn_llmmanager._legacy.bedrock_names",
+        "JSONFields": "bestehorn_llmmanager._legacy.bedrock_names",
+        "JSONModelSerializer": "bestehorn_llmmanager._legacy.bedrock_names",
         "ModelCatalog": "bestehorn_llmmanager._legacy.bedrock_names",  # until 4.0.0
         "ModelManager": "bestehorn_llmmanager._legacy.bedrock_names",  # until 4.0.0
         "ModelManagerError": "bestehorn_llmmanager._legacy.bedrock_names",  # until 4.0.0

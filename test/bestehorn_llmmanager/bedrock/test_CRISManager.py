@@ -1,3 +1,4 @@
+# until 4.0.0: this file
 """Tests the deprecated `CRISManager` and its structures; goes with them."""
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Tests the deprecated `ModelManager`, its structures and the serializer; goes with them."""
+# until 4.0.0: this file
+"""Tests the deprecated `ModelManager`, and its structures; goes with them."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import sys
 import warnings
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,7 +18,6 @@ from bestehorn_llmmanager.bedrock.exceptions import LLMManagerError
 from bestehorn_llmmanager.bedrock.ModelManager import ModelManager, ModelManagerError
 from bestehorn_llmmanager.bedrock.models.constants import URLs
 from bestehorn_llmmanager.bedrock.models.data_structures import BedrockModelInfo, ModelCatalog
-from bestehorn_llmmanager.bedrock.serializers.json_serializer import JSONModelSerializer
 from bestehorn_llmmanager.testing import Fault, LocalBedrock
 
 if TYPE_CHECKING:
@@ -232,44 +232,6 @@ def test_a_catalogue_is_written_under_the_names_of_its_fields() -> None:
         "inference_types_supported": ["ON_DEMAND"],
     }
     assert ModelCatalog.from_dict(CATALOG.to_dict()) == CATALOG
-
-
-def test_the_serializer_writes_sorted_keys_below_new_folders(tmp_path: Path) -> None:
-    path = tmp_path / "a" / "b" / "c.json"
-    JSONModelSerializer().serialize_dict_to_file({"b": "é", "a": 1}, path)
-    assert path.read_text(encoding="utf-8") == '{\n  "a": 1,\n  "b": "é"\n}'
-    assert JSONModelSerializer().load_from_file(path) == {"a": 1, "b": "é"}
-    JSONModelSerializer(indent=1, ensure_ascii=True).serialize_dict_to_file({"b": "é"}, path)
-    assert path.read_text(encoding="utf-8") == '{\n "b": "\\u00e9"\n}'
-
-
-def test_the_serializer_writes_a_catalogue_to_text_and_to_a_file(tmp_path: Path) -> None:
-    serializer = JSONModelSerializer()
-    serializer.serialize_to_file(CATALOG, tmp_path / "catalog.json")
-    assert serializer.load_from_file(tmp_path / "catalog.json") == CATALOG.to_dict()
-    assert json.loads(serializer.serialize_to_string(CATALOG)) == CATALOG.to_dict()
-
-
-def test_the_serializer_tells_what_json_cannot_express_and_keeps_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "kept.json"
-    path.write_text("{}")
-    circle: dict[str, Any] = {}
-    circle["itself"] = circle
-    for data in ({"a": {1, 2}}, circle):
-        with pytest.raises(TypeError, match="JSON"):
-            JSONModelSerializer().serialize_dict_to_file(data, path)
-    assert path.read_text() == "{}"
-
-
-def test_the_serializer_tells_files_that_are_not_there_or_not_json(tmp_path: Path) -> None:
-    serializer = JSONModelSerializer()
-    with pytest.raises(FileNotFoundError):
-        serializer.load_from_file(tmp_path / "none.json")
-    (tmp_path / "bad.json").write_text("{")
-    with pytest.raises(ValueError, match=r"bad\.json"):
-        serializer.load_from_file(tmp_path / "bad.json")
-    with pytest.raises(OSError, match="directory"):
-        serializer.load_from_file(tmp_path)
 
 
 IMPORT_ORDERS = {

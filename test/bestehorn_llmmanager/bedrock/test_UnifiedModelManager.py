@@ -1,3 +1,4 @@
+# until 4.0.0: this file
 """Tests the deprecated `UnifiedModelManager`; goes with it."""
 
 from __future__ import annotations
@@ -205,6 +206,7 @@ def test_direct_access_is_recommended_and_profiles_are_the_alternative(
         (hours_ago(-5), "corrupted", None),
         ("soon", "corrupted", None),
     ],
+    ids=["aware", "fraction", "naive", "zone", "Z", "old", "future", "no time"],
 )
 def test_the_status_of_a_file_is_that_of_its_time(
     new: Callable[..., UnifiedModelManager],

@@ -73,6 +73,7 @@ def test_calls_count_what_they_used_and_need_room_for_what_they_may_use(
     assert bedrock.errors == ()
 
 
+@pytest.mark.needs_member("cacheReadInputTokens")
 @pytest.mark.parametrize(
     ("usage", "calls"),
     [

@@ -43,3 +43,26 @@ _NAMES = (
     "video "
 )
 MEMBER_NAMES = frozenset(_NAMES.split())
+
+# Members that the oldest supported botocore does not know, with one that does. Compared with the
+# service models of botocore's wheels; some are a few releases older.
+KNOWN_SINCE = {
+    "promptVariables": "1.35.56",
+    "performanceConfig": "1.35.74",
+    "requestMetadata": "1.35.74",
+    "video": "1.35.74",
+    "reasoningContent": "1.37.0",
+    "cachePoint": "1.37.29",
+    "citations": "1.39.0",
+    "citationsContent": "1.39.0",
+    "systemTool": "1.40.64",
+    "searchResult": "1.41.0",
+    "serviceTier": "1.41.0",
+    "audio": "1.42.1",
+    "outputConfig": "1.42.45",
+    "strict": "1.42.45",
+    "ttl": "1.42.45",
+    "effort": "1.44.5",
+    "toolAddition": "1.44.5",
+    "toolRemoval": "1.44.5",
+}

@@ -1,4 +1,4 @@
-"""Old path of the constants of `CRISManager`."""
+"""Old path of the constants about the old file of inference profiles."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from bestehorn_llmmanager._legacy.cris_constants import (
     CRISGlobalConstants,
     CRISJSONFields,
     CRISRegionPrefixes,
-    CRISURLs,
+    CRISURLs,  # until 4.0.0
 )
 
 __all__ = [
@@ -15,5 +15,5 @@ __all__ = [
     "CRISGlobalConstants",
     "CRISJSONFields",
     "CRISRegionPrefixes",
-    "CRISURLs",
+    "CRISURLs",  # until 4.0.0
 ]

@@ -1,3 +1,4 @@
+# until 4.0.0: this file
 """Old path of the structures of `ModelManager`."""
 
 from __future__ import annotations

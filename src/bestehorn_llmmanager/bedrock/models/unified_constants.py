@@ -1,4 +1,4 @@
-"""Old path of the constants of `UnifiedModelManager`."""
+"""Old path of the constants about the old file of models with their profiles."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bestehorn_llmmanager._lazy import lazy_names
+from bestehorn_llmmanager._lazy import lazy_names  # until 4.0.0
 from bestehorn_llmmanager.bedrock.models import reading
 from bestehorn_llmmanager.bedrock.models.access_method import ModelAccessInfo, ModelAccessMethod
 from bestehorn_llmmanager.bedrock.models.model_details import (
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     from dataclasses import dataclass, field
     from typing import Any, TypeAlias
 
-    from bestehorn_llmmanager._legacy.unified_model_catalog import UnifiedModelCatalog
+    from bestehorn_llmmanager._legacy.unified_model_catalog import (  # until 4.0.0
+        UnifiedModelCatalog,  # until 4.0.0
+    )  # until 4.0.0
 else:
     from bestehorn_llmmanager._dataclass import dataclass, field
 
 __all__ = [
     "UnifiedCatalogDict",
-    "UnifiedModelCatalog",
+    "UnifiedModelCatalog",  # until 4.0.0
     "UnifiedModelDict",
     "UnifiedModelInfo",
     "UnifiedModelName",
@@ -35,9 +37,11 @@ UnifiedModelName: TypeAlias = str
 UnifiedModelDict: TypeAlias = "dict[str, Any]"
 UnifiedCatalogDict: TypeAlias = "dict[str, Any]"
 
+# until 4.0.0
 __getattr__, __dir__ = lazy_names(
     __name__, {"UnifiedModelCatalog": "bestehorn_llmmanager._legacy.unified_model_catalog"}
 )
+# end
 
 
 @dataclass(frozen=True)

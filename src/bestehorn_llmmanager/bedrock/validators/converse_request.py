@@ -15,7 +15,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import RequestValidationError
-from bestehorn_llmmanager.bedrock.models.converse_members import MEMBER_NAMES
+from bestehorn_llmmanager.bedrock.models.converse_members import KNOWN_SINCE, MEMBER_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -173,12 +173,9 @@ def _explained(
         return None  # `written` is not where it is, and `find_problems` looked for itself
     place, value = _deepest(request, "" if written == "input" else written.removeprefix("input."))
     if complaint == "Unknown" and isinstance(value, Mapping) and key in value:
-        meant = _closest_member(key, listed)
-        remedy = f"did you mean `{meant}`?" if meant else "check the spelling,"
         return Problem(
             f"{place}.{key}".lstrip("."),
-            f"is not known to the installed boto3: {remedy} {'Or' if meant else 'or'} update boto3 "
-            "if it is new",
+            f"is not known to the installed boto3: {_remedy_for_unknown(key, listed)}",
         )
     if complaint == "Missing required" and re.fullmatch(_REQUIRED, key or ""):
         return Problem(f"{place}.{key}".lstrip("."), "is missing")
@@ -189,11 +186,23 @@ def _explained(
     return Problem(place, "is not of the form that Converse takes")
 
 
-def _closest_member(key: str | None, listed: str | None) -> str | None:
+def _remedy_for_unknown(key: str | None, listed: str | None) -> str:
+    import botocore  # noqa: PLC0415  (it has complained, so it is loaded)
+
+    since = KNOWN_SINCE.get(key or "")
+    if since and _numbers(botocore.__version__) < _numbers(since):
+        return f"update boto3; {since} has it, {botocore.__version__} is installed"
     from difflib import get_close_matches  # noqa: PLC0415
 
     known = MEMBER_NAMES.intersection((listed or "").split(", "))
-    return next(iter(get_close_matches(key or "", sorted(known), n=1)), None)
+    closest = get_close_matches(key or "", sorted(known), n=1)
+    if closest:
+        return f"did you mean `{closest[0]}`? Or update boto3 if it is new"
+    return "check the spelling, or update boto3 if it is new"
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]
 
 
 def _deepest(request: Mapping[str, Any], written: str) -> tuple[str, Any]:

@@ -772,6 +772,7 @@ def test_what_is_no_message_is_passed_on(content: object) -> None:
         assert prepared(request, cache_point_threshold=10**6) is request
 
 
+@pytest.mark.needs_member("cachePoint")
 def test_the_service_model_takes_what_is_added(bedrock: LocalBedrock) -> None:
     request = {
         "messages": [user(SHORT, PDF, LONG, SHORT)],

@@ -1,3 +1,4 @@
+# until 4.0.0: this file
 """Tests the model list of the deprecated manager."""
 
 from __future__ import annotations

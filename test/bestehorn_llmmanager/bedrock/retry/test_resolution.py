@@ -379,6 +379,7 @@ def test_the_error_has_what_was_given(catalog: BedrockModelCatalog) -> None:
 # --- end of life ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.needs_member("endOfLifeTime")
 @pytest.mark.parametrize(
     ("model", "warnings"),
     [
@@ -398,6 +399,7 @@ def test_a_model_past_or_within_60_days_of_its_end_is_a_warning_with_the_date(
     assert resolver_of(catalog, [model]).warnings() == warnings
 
 
+@pytest.mark.needs_member("endOfLifeTime")
 def test_without_another_clock_it_is_now(catalog: BedrockModelCatalog) -> None:
     [warning] = TargetResolver(catalog, ["Past", "Duck"], ["us-east-1"]).warnings()
     assert "'Past' reached its end of life on 2026-05-31" in warning
@@ -420,6 +422,7 @@ def test_an_announced_date_counts_where_the_api_has_none(
     assert warnings == [expected] * count
 
 
+@pytest.mark.needs_member("endOfLifeTime")
 def test_only_the_regions_that_are_called_count(catalog: BedrockModelCatalog) -> None:
     in_west = arn("foundation-model", "acme.mixed-v1:0", "us-west-2", "")
     assert resolver_of(catalog, ["Mixed"], ["us-west-2"]).warnings() == []

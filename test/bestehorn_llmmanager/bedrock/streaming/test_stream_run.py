@@ -7,7 +7,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.loaders import create_loader
 
 from bestehorn_llmmanager.bedrock.exceptions import (
     AuthenticationError,
@@ -48,14 +47,6 @@ PROFILE_NEEDED = (
 )
 
 
-def needs(member: str) -> pytest.MarkDecorator:
-    """Skips where the installed botocore, which may be an old one, has no such member."""
-    model = create_loader().load_service_model("bedrock-runtime", "service-2")
-    return pytest.mark.skipif(
-        f'"{member}"' not in json.dumps(model), reason=f"this botocore has no `{member}`"
-    )
-
-
 def delta(content: dict[str, Any], index: int = 0) -> dict[str, Any]:
     return {"contentBlockDelta": {"contentBlockIndex": index, "delta": content}}
 
@@ -85,7 +76,7 @@ def content_of(response: StreamingResponse) -> list[Any] | None:
 # --- what a stream brings -------------------------------------------------------------------------
 
 
-@needs("cacheDetails")
+@pytest.mark.needs_member("cacheDetails")
 def test_a_response_has_what_the_stream_brought(
     bedrock: LocalBedrock, new_manager: NewManager
 ) -> None:
@@ -166,7 +157,7 @@ def test_a_listener_gets_every_event_before_its_text_is_given(
     assert order == [START, text("he"), "he", text("y"), "y", STOP, END]
 
 
-@needs("reasoningContent")
+@pytest.mark.needs_member("reasoningContent")
 def test_reasoning_is_no_content(bedrock: LocalBedrock, new_manager: NewManager) -> None:
     bedrock.reply_with(
         [
@@ -213,7 +204,7 @@ def test_a_tool_call_is_put_together(bedrock: LocalBedrock, new_manager: NewMana
     ]
 
 
-@needs("CitationsDelta")
+@pytest.mark.needs_member("CitationsDelta")
 def test_citations_belong_to_their_text(bedrock: LocalBedrock, new_manager: NewManager) -> None:
     citation = {"title": "Clock", "sourceContent": [{"text": "IV"}]}
     bedrock.reply_with([START, text("Four."), delta({"citation": citation}), STOP, END])
@@ -225,7 +216,7 @@ def test_citations_belong_to_their_text(bedrock: LocalBedrock, new_manager: NewM
     ]
 
 
-@needs("ImageBlockDelta")
+@pytest.mark.needs_member("ImageBlockDelta")
 def test_images_and_results_of_tools_come_in_pieces_too(
     bedrock: LocalBedrock, new_manager: NewManager
 ) -> None:
@@ -644,7 +635,7 @@ def test_a_feature_that_a_model_lacks_is_left_out_and_reported(
     assert messages == before
 
 
-@needs("cachePoint")
+@pytest.mark.needs_member("cachePoint")
 def test_cache_points_that_are_refused_are_left_out_of_a_continuation_too(
     bedrock: LocalBedrock, new_manager: NewManager
 ) -> None:
@@ -700,7 +691,7 @@ def test_success_is_remembered_for_the_access_method(
     assert preference.get_preferred_method() == "regional_cris"
 
 
-@needs("requestMetadata")
+@pytest.mark.needs_member("requestMetadata")
 def test_a_stream_asks_for_what_the_caller_asks_for(
     bedrock: LocalBedrock, new_manager: NewManager
 ) -> None:

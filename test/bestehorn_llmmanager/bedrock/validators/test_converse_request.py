@@ -7,6 +7,7 @@ import io
 import re
 from decimal import Decimal
 from enum import Enum
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 from bestehorn_llmmanager import create_user_message
 from bestehorn_llmmanager.bedrock.exceptions import RequestValidationError
+from bestehorn_llmmanager.bedrock.models.converse_members import KNOWN_SINCE
 from bestehorn_llmmanager.bedrock.models.structured_output import (
     build_json_schema_output_config,
 )
@@ -747,6 +749,32 @@ def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(
         f"`{place}` is not known to the installed boto3: did you mean `{meant}`? Or update boto3 if "
         "it is new"
     ) in explain_param_validation(complaint, request_).validation_errors
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("promptVariables", {"name": {"text": "x"}}),
+        ("performanceConfig", {"latency": "optimized"}),
+        ("requestMetadata", {"team": "x"}),
+        ("serviceTier", {"type": "flex"}),
+        ("outputConfig", {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": {"schema": "{}"}}}}),
+    ],
+)  # fmt: skip
+def test_a_member_that_is_too_new_is_refused_with_the_version_that_has_it(
+    member: str, value: Any
+) -> None:
+    versions = version("botocore"), KNOWN_SINCE[member]
+    installed, needed = (tuple(map(int, each.split("."))) for each in versions)
+    request_ = {**user({"text": "Hello"}), member: value}
+    complaint = refused_by_botocore(request_)
+    if installed >= needed:
+        assert complaint is None
+        return
+    assert complaint is not None
+    [problem] = explain_param_validation(complaint, request_).validation_errors
+    assert problem.startswith(f"`{member}` is not known to the installed boto3: update boto3; ")
+    assert f"{KNOWN_SINCE[member]} has it" in problem
 
 
 def test_no_name_is_taken_from_a_prompt() -> None:

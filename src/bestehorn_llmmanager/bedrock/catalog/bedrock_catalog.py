@@ -263,7 +263,8 @@ class BedrockModelCatalog:
         meanings = resolver.meanings(model_name)
         if len(meanings) > 1:
             return f"{model_name!r} can mean {', '.join(meanings)}; say which."
-        apart = resolver.find_not_callable(model_name)
+        of_profile = model_name.partition(".")[2]
+        apart = resolver.find_not_callable(model_name) or resolver.find_not_callable(of_profile)
         if apart:
             why = _WHY_NOT_CALLABLE.get(apart.reason, apart.reason)
             text = f"{apart.name} ({apart.model_id}) {why}."

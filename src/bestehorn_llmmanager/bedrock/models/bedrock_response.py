@@ -76,6 +76,10 @@ class BedrockResponse(OriginAccessors, TokenAccessors):
     model_id_used: str | None = None
     attempt_log: list[Any] = field(default_factory=list)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # What 0.9.0 pickled has none of these.
+        vars(self).update({"attempt_log": [], **state})
+
     def __repr__(self) -> str:
         status = "SUCCESS" if self.success else "FAILED"
         return (

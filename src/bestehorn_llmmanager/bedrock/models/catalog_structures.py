@@ -148,6 +148,11 @@ class CatalogMetadata:
     unavailable_regions: Mapping[str, RegionFailure] = field(default_factory=dict)
     all_regions: list[str] = field(default_factory=list)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # What 0.9.0 pickled has none of these.
+        added = {"regions_metadata": {}, "unavailable_regions": {}, "all_regions": []}
+        vars(self).update({**added, **state})
+
     def __repr__(self) -> str:
         return (
             f"CatalogMetadata(source={self.source.value!r}, "
@@ -214,6 +219,10 @@ class UnifiedCatalog:
     models: dict[str, UnifiedModelInfo]
     metadata: CatalogMetadata
     not_callable: Mapping[str, NotCallableModel] = field(default_factory=dict)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # What 0.9.0 pickled has none of these.
+        vars(self).update({"not_callable": {}, **state})
 
     def __repr__(self) -> str:
         return f"UnifiedCatalog(models={len(self.models)}, metadata={self.metadata!r})"

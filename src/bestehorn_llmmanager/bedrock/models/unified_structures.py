@@ -104,6 +104,12 @@ class UnifiedModelInfo:
         if not self.region_access:
             raise ValueError(f"Model {self.model_name!r} needs at least one region")
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # What 0.9.0 pickled has none of these.
+        mappings = {name: {} for name in ("lifecycle_by_region", "inference_types")}
+        names = ("customizations", "profiles", "context_variants", "former_names")
+        vars(self).update({**mappings, **{name: [] for name in names}, **state})
+
     def __repr__(self) -> str:
         return (
             f"UnifiedModelInfo({self.model_name!r}, model_id={self.model_id!r}, "

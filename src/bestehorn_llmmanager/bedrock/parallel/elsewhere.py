@@ -162,7 +162,10 @@ class _Place:
     def _answer(self, order: bytes) -> bytes:
         self._gate.begin()
         try:
-            return _packed((self._worker.answer(pickle.loads(order)), None, None))  # noqa: S301  (our own bytes)
+            response = self._worker.answer(pickle.loads(order))  # noqa: S301  (our own bytes)
+            if len(response.attempt_log) == 1:  # there is no error in it
+                return pickle.dumps((response, None, None), pickle.HIGHEST_PROTOCOL)
+            return _packed((response, None, None))
         except _WaitedLong:
             return _COMES_BACK
         except Exception as error:  # noqa: BLE001  (an entry of the result, whatever it is)

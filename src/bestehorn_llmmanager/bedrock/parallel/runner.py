@@ -270,10 +270,11 @@ class Runner:
             yield self._landed.popleft()
 
     def _wait_for_landings(self, seconds: float) -> None:
-        """Wait for the first, and a moment for others that come soon after it."""
-        landed = self._some.wait(seconds)
-        if landed and self._takes_more and self._batch > 1:
-            self._enough.wait(_SECONDS_FOR_A_BATCH)
+        """Wait for as many as are soon there; if there is none, for the first."""
+        if self._batch > 1 and len(self._flights) > self._batch:
+            self._enough.wait(min(seconds, _SECONDS_FOR_A_BATCH))
+        if not self._landed:
+            self._some.wait(seconds)
         self._some.clear()
         self._enough.clear()
 

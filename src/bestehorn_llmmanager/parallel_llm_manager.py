@@ -305,7 +305,7 @@ class ParallelLLMManager:
         try:
             for _ in run.results(requests, responses):
                 pass
-        except (ParallelProcessingError, KeyboardInterrupt) as error:
+        except (ParallelProcessingError, KeyboardInterrupt, SystemExit) as error:
             error.partial_response = run.response(requests, responses)  # type: ignore[union-attr]  # documented
             raise
         except Exception as error:
@@ -413,6 +413,7 @@ class ParallelLLMManager:
             ParallelProcessingError: As for `converse_parallel`, like all others. Its
                 `partial_response` has the results of before, too.
         """
+        _check_kinds(response_validation_config, model_specific_config, journal, executor)
         unfinished = previous_response.unfinished_request_ids
         if not previous_response.get_retryable_request_ids() and not unfinished:
             raise ValueError("No request of `previous_response` failed: nothing to ask again.")
@@ -433,7 +434,7 @@ class ParallelLLMManager:
                 journal=journal,
                 executor=executor,
             )
-        except (ParallelProcessingError, KeyboardInterrupt) as error:
+        except (ParallelProcessingError, KeyboardInterrupt, SystemExit) as error:
             finished: ParallelResponse | None = getattr(error, "partial_response", None)
             if finished is not None:
                 merged = previous_response.merged_with_retry(finished, self._config)
@@ -597,6 +598,11 @@ class _Run:
                     # The program ended and this iterator was still there. Threads that no longer
                     # run may hold any lock, that of the journal included.
                     at_end.pop_all()
+                elif threads.are_calling():
+                    # The garbage collector closes an iterator that was left, wherever it runs:
+                    # this thread cannot wait for its own call, nor take a lock that it has.
+                    at_end.pop_all()
+                    threads.abandon()
                 else:
                     threads.stop()
                     for finished in runner.drain():
@@ -739,7 +745,6 @@ def _check_kinds(
             raise ParallelConfigurationError(
                 f"`{name}` must be {expected} or None, got {type(value).__name__}",
                 invalid_parameter=name,
-                provided_value=value,
             )
 
 
@@ -749,10 +754,12 @@ def _regions_per_request(given: int | None, most: int, available: int) -> int:
         logger.debug("regions_per_request=%d | the default", regions)
         return regions
     if isinstance(given, bool) or not isinstance(given, int) or given <= 0:
+        is_number = isinstance(given, (int, float))
+        shown = repr(given) if is_number else type(given).__name__
         raise ParallelConfigurationError(
-            f"`target_regions_per_request` must be a whole number above 0, got {given!r}",
+            f"`target_regions_per_request` must be a whole number above 0, got {shown}",
             invalid_parameter="target_regions_per_request",
-            provided_value=given,
+            provided_value=given if is_number else None,
         )
     if given > available:
         raise RegionDistributionError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 import json
 import logging
 import pickle
@@ -383,8 +385,15 @@ def test_an_argument_of_a_wrong_type_is_one_error(
         with pytest.raises(ParallelConfigurationError, match=f"`{name}` must be") as caught:
             method(requests("a", "b"), **{name: wrong})
         assert caught.value.get_invalid_parameter() == name
-        assert caught.value.get_provided_value() is wrong
     assert bedrock.requests == ()
+
+
+def test_what_stands_in_a_wrong_place_is_not_quoted() -> None:
+    messages: Any = [{"role": "user", "content": [{"text": "a secret"}]}]
+    for wrong in ({"target_regions_per_request": messages}, {"model_specific_config": messages}):
+        with pytest.raises(ParallelConfigurationError) as caught:
+            new_manager().converse_parallel(requests("a"), **wrong)
+        assert "secret" not in f"{caught.value} {caught.value!r}"
 
 
 # --- results --------------------------------------------------------------------------------------
@@ -1297,3 +1306,62 @@ def test_a_failed_entry_of_last_resort_still_has_its_error() -> None:
     response = new_manager(EAST).converse_parallel(requests("a", "b"))
     assert response.failed_requests == ["a", "b"]
     assert len(response.get_failed_by_exception_type("AuthenticationError")) == 2
+
+
+# --- iterators that are left ----------------------------------------------------------------------
+
+
+def wait_for_no_threads() -> None:
+    until = time.monotonic() + 10
+    while any(t.name.startswith("bestehorn-llmmanager-") for t in threading.enumerate()):
+        assert time.monotonic() < until, "a thread of the run stays"
+        time.sleep(0.01)
+
+
+# The garbage collector closes the journal, too; and says so.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_iterator_may_be_collected_on_a_thread_of_its_own_run(
+    bedrock: LocalBedrock, tmp_path: Path
+) -> None:
+    number, left = itertools.count(), threading.Event()
+
+    def collect(_: BedrockResponse) -> ValidationResult:
+        if next(number):
+            left.wait(10)
+            gc.collect()
+        return ValidationResult(success=True)
+
+    def leave() -> None:
+        results = new_manager(EAST, max_concurrent_requests=2).iter_converse_parallel(
+            requests(*range(10)),
+            response_validation_config=ResponseValidationConfig(collect),
+            journal=tmp_path / "run.jsonl",
+        )
+        next(results)
+        circle: list[Any] = [results]
+        circle.append(circle)
+
+    gc.disable()
+    try:
+        leave()
+        left.set()
+        wait_for_no_threads()
+    finally:
+        gc.enable()
+    assert asked(bedrock) < 6
+    gc.collect()
+    again = new_manager(EAST).converse_parallel(
+        requests(*range(10)), journal=tmp_path / "run.jsonl"
+    )
+    assert again.success
+
+
+def test_closing_an_iterator_costs_nothing_while_it_waits(bedrock: LocalBedrock) -> None:
+    bedrock.fail(Fault.slow(0.6), operation="Converse", after=1)
+    results = new_manager(EAST, max_concurrent_requests=2).iter_converse_parallel(
+        requests(*range(50))
+    )
+    next(results)
+    before = time.thread_time()
+    results.close()
+    assert time.thread_time() - before < 0.3

@@ -7,21 +7,21 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bestehorn_llmmanager.testing import Fault, LocalBedrock
 from compat.calls import BROKEN, DENIED, STREAM_BREAKS, THROTTLED
 
-from bestehorn_llmmanager.testing import Fault, LocalBedrock
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from compat.calls import Calls
+    from collections.abc import Iterator
 
     from bestehorn_llmmanager.testing._replies import ReceivedRequest
+    from compat.calls import Calls
 
 HERE = Path(__file__).parent
 DATA = HERE.parent / "data"
@@ -85,7 +85,7 @@ def run(python: str, calls: Calls, endpoint: LocalBedrock, **environment: str) -
         )
         arguments = [there / "calls.json", there / "results.json", there, DATA]
         inherited = {name: v for name, v in os.environ.items() if not name.startswith("AWS_")}
-        home = {"HOME": folder, "XDG_CACHE_HOME": str(there / "cache")}
+        home = {"HOME": folder, "PYTHONHASHSEED": "0", "XDG_CACHE_HOME": str(there / "cache")}
         done = subprocess.run(
             [python, "-B", str(HERE / "driver.py"), *map(str, arguments)],
             env={**inherited, **home, **endpoint.environment(), **environment},
@@ -104,4 +104,10 @@ def run_here(calls: Calls, endpoint: LocalBedrock) -> Outcomes:
 
 
 def run_0_9_0(python: str, calls: Calls, endpoint: LocalBedrock, sts: str) -> Outcomes:
-    return run(python, calls, endpoint, AWS_ENDPOINT_URL_STS=sts, PYTHONPATH="")
+    """The same in two processes: 0.9.0 makes a client for each call, which takes its time."""
+    keys = list(calls)
+    halves = [{key: calls[key] for key in keys[start::2]} for start in (0, 1)]
+    with ThreadPoolExecutor() as pool:
+        run_half = partial(run, python, AWS_ENDPOINT_URL_STS=sts, PYTHONPATH="")
+        first, second = pool.map(lambda half: run_half(half, endpoint), halves)
+    return {**first, **second}

@@ -150,7 +150,11 @@ class CatalogMetadata:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # What 0.9.0 pickled has none of these.
-        added = {"regions_metadata": {}, "unavailable_regions": {}, "all_regions": []}
+        added: dict[str, Any] = {
+            "regions_metadata": {},
+            "unavailable_regions": {},
+            "all_regions": [],
+        }
         vars(self).update({**added, **state})
 
     def __repr__(self) -> str:

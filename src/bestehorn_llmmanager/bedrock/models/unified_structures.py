@@ -106,7 +106,7 @@ class UnifiedModelInfo:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # What 0.9.0 pickled has none of these.
-        mappings = {name: {} for name in ("lifecycle_by_region", "inference_types")}
+        mappings: dict[str, Any] = {name: {} for name in ("lifecycle_by_region", "inference_types")}
         names = ("customizations", "profiles", "context_variants", "former_names")
         vars(self).update({**mappings, **{name: [] for name in names}, **state})
 

@@ -70,6 +70,9 @@ class Parcel(NamedTuple):
     content: bytes
     threads: int
 
+    def __repr__(self) -> str:  # the content has credentials
+        return f"Parcel(key={self.key!r}, threads={self.threads})"
+
     @classmethod
     def of(cls, manager: LLMManager, pacer: Pacer) -> Parcel:
         content = pickle.dumps((manager, pacer))
@@ -236,6 +239,9 @@ class _Job(NamedTuple):
     future: Future[BedrockResponse]
     is_alone: bool = False
 
+    def __repr__(self) -> str:  # the order has the prompt
+        return f"_Job(future={self.future!r}, is_alone={self.is_alone})"
+
 
 class Elsewhere:
     """Gives orders to an executor of processes, as many to a task as its speed asks for.
@@ -380,7 +386,14 @@ class Elsewhere:
         if error is not None or task.cancelled():
             self._lost(jobs, error, may_go_again=len(jobs) > 1)
             return
-        outcomes = task.result()
+        try:
+            self._settle(jobs, task.result(), sent)
+        except Exception as problem:  # noqa: BLE001  (here nobody hears of it; the run would wait)
+            for job in jobs:
+                if not job.future.done():
+                    job.future.set_exception(_gone(problem))
+
+    def _settle(self, jobs: list[_Job], outcomes: list[bytes], sent: float) -> None:
         waited = [
             job for job, outcome in zip(jobs, outcomes, strict=True) if outcome == _COMES_BACK
         ]

@@ -10,6 +10,7 @@ import os
 import stat
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,7 @@ class Journal:
 
     The file holds whole answers: treat it as you treat those. What a killed process left unfinished
     at its end is cut off when the file is opened; damaged lines are passed over. Safe to share
-    between threads; another process is kept out (not on Windows).
+    between threads; another run is kept out, of whatever process (not on Windows).
 
     Args:
         path: The file; made if it does not exist.
@@ -143,6 +144,9 @@ class Journal:
     def close(self) -> None:
         """Close the file."""
         with self._lock:
+            if sys.platform != "win32" and not self._file.closed:
+                with suppress(OSError):  # a process that was forked has the file open, too
+                    fcntl.flock(self._file, fcntl.LOCK_UN)
             self._file.close()
             mismatches, self._mismatches = self._mismatches, 0
         if mismatches:
@@ -174,12 +178,12 @@ class Journal:
         if sys.platform == "win32":
             return
         try:
-            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             # Other errors: a file system without locks.
             if error.errno in _IN_USE:
                 raise ParallelProcessingError(
-                    f"The journal {str(self._path)!r} is in use by another process; give each run "
+                    f"The journal {str(self._path)!r} is in use by another run; give each "
                     "a file of its own"
                 ) from error
 

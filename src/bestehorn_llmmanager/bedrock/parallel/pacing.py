@@ -110,7 +110,7 @@ class Lane:
         if self.quota is None:
             return 0.0
         self._forget_old(now)
-        if self.tokens + tokens <= self.quota or not self._charges:
+        if self.tokens + tokens <= self.quota or not self.tokens:
             return 0.0
         return max(self._charges[0].at + self._period * _LATENESS - now, self._period / 1000)
 

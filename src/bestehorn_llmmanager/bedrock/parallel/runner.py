@@ -173,6 +173,7 @@ class Runner:
         """Stop; then the results of what was under way and has not been `given`."""
         self.stop()
         while self._flights:
+            self._landed.clear()  # `has_landed` says the same
             for name, flight in list(self._flights.items()):
                 finished = self._result(flight) if flight.has_landed else None
                 if finished is not None:
@@ -185,8 +186,12 @@ class Runner:
     def _has_room(self) -> bool:
         """Whether to take another request; those that wait for another try hold few others up."""
         waiting = len(self._later)
-        under_way = len(self._flights) - waiting
-        return under_way < self._window and waiting < self._window * _WAITING_PER_PLACE
+        return (
+            self._count_under_way() < self._window and waiting < self._window * _WAITING_PER_PLACE
+        )
+
+    def _count_under_way(self) -> int:
+        return len(self._flights) - len(self._later)
 
     # Taking off
 
@@ -271,7 +276,7 @@ class Runner:
 
     def _wait_for_landings(self, seconds: float) -> None:
         """Wait for as many as are soon there; if there is none, for the first."""
-        if self._batch > 1 and len(self._flights) > self._batch:
+        if self._batch > 1 and self._count_under_way() > self._batch:
             self._enough.wait(min(seconds, _SECONDS_FOR_A_BATCH))
         if not self._landed:
             self._some.wait(seconds)

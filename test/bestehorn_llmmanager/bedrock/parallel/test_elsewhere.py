@@ -23,6 +23,7 @@ from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConve
 from bestehorn_llmmanager.bedrock.parallel.elsewhere import (
     Elsewhere,
     Parcel,
+    _Job,
     _packed,
     _packed_error,
     answer_elsewhere,
@@ -414,3 +415,9 @@ def test_an_order_that_was_cancelled_while_it_waited_is_not_sent(
     assert executor.orders(1) == [["later1"]]
     executor.finish_all()
     assert goes.result(PATIENCE_SECONDS).success
+
+
+def test_no_repr_shows_credentials_or_a_prompt() -> None:
+    parcel = Parcel("digest", b"a secret", 4)
+    assert repr(parcel) == "Parcel(key='digest', threads=4)"
+    assert "secret" not in repr(_Job(b"a secret", Future()))

@@ -394,11 +394,39 @@ def test_two_processes_do_not_share_a_journal(path: Path) -> None:
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "open\n"
-        with pytest.raises(ParallelProcessingError, match="is in use by another process"):
+        with pytest.raises(ParallelProcessingError, match="is in use by another run"):
             Journal(path)
         other.kill()
         other.wait()
     Journal(path).close()
+
+
+@posix_only
+def test_two_runs_of_a_process_do_not_share_a_journal(path: Path) -> None:
+    journal = Journal(path)
+    with pytest.raises(ParallelProcessingError, match="is in use by another run"):
+        Journal(path)
+    with pytest.raises(ParallelProcessingError, match="is in use by another run"):
+        Journal(path)
+    journal.append("a", "a", answer())
+    journal.close()
+    Journal(path).close()
+
+
+@posix_only
+def test_a_process_that_was_forked_does_not_keep_a_journal(path: Path) -> None:
+    journal = Journal(path)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.read(reading, 1)
+        os._exit(0)
+    journal.close()
+    Journal(path).close()
+    os.write(writing, b"x")
+    os.waitpid(child, 0)
+    os.close(reading)
+    os.close(writing)
 
 
 # --- a full disk ----------------------------------------------------------------------------------

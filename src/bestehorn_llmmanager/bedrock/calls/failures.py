@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bestehorn_llmmanager.bedrock.calls.quoting import quotable
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
     AuthenticationError,
     LLMManagerError,
@@ -98,11 +97,17 @@ def failure_of(
     return _exhausted(outcomes, attempts, out_of_time=out_of_time, missed=missed)
 
 
+def _quotable(said: object) -> str | None:
+    from bestehorn_llmmanager.bedrock.calls.quoting import quotable  # noqa: PLC0415  (rare)
+
+    return quotable(said)
+
+
 def _refused(error: Exception, about: Sequence[str]) -> LLMManagerError:
     if isinstance(error, RequestValidationError):
         return error
     found = f" ({', '.join(dict.fromkeys(about))})" if about else ""
-    said = quotable(_answer(error).get("Message"))
+    said = _quotable(_answer(error).get("Message"))
     failure = RequestValidationError(
         f"No target takes this request; the service refused it{found}. "
         f"{f'It said: {said} ' if said else ''}"
@@ -172,7 +177,7 @@ def _described(verdict: Verdict, error: Exception) -> str:
         return f"the answer was rejected{raised}"
     code, said = _answer(error).get("Code"), _answer(error).get("Message")
     if code == "ValidationException":
-        said = quotable(said)
+        said = _quotable(said)
     elif decision not in _QUOTABLE or not is_known_code(code):
         said = None
     return f"{_named(error)} ({said[:_LONGEST_QUOTE]})" if isinstance(said, str) else _named(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +13,6 @@ from bestehorn_llmmanager.testing import LocalBedrock
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-
-# Tests of this folder share modules, as `compat.calls`.
-sys.path.append(str(Path(__file__).parents[1]))
 
 SNAPSHOT = Path(__file__).parents[1] / "data" / "bedrock_api_snapshot.json.gz"
 

@@ -64,18 +64,6 @@ def an_endpoint() -> Iterator[LocalBedrock]:
         yield bedrock
 
 
-@contextmanager
-def an_sts() -> Iterator[str]:
-    """The URL of an STS. 0.9.0 asks it who it is before it asks a model."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 def run(python: str, calls: Calls, endpoint: LocalBedrock, **environment: str) -> Outcomes:
     """What each call gives, in one process."""
     with tempfile.TemporaryDirectory() as folder:
@@ -104,7 +92,10 @@ def run_here(calls: Calls, endpoint: LocalBedrock) -> Outcomes:
 
 
 def run_0_9_0(python: str, calls: Calls, endpoint: LocalBedrock, sts: str) -> Outcomes:
-    """The same in two processes: 0.9.0 makes a client for each call, which takes its time."""
+    """The same in two processes: 0.9.0 makes a client for each call, which takes its time.
+
+    And it asks `sts` who it is before it asks a model.
+    """
     keys = list(calls)
     halves = [{key: calls[key] for key in keys[start::2]} for start in (0, 1)]
     with ThreadPoolExecutor() as pool:

@@ -25,7 +25,8 @@ from bestehorn_llmmanager.bedrock.catalog import BedrockModelCatalog, CacheMode
 from compat.calls import EXCHANGED, KNOWN_NAMES, all_calls, reading, writing
 from compat.comparing import all_differences, differences, matches
 from compat.differing import DIFFERENCES
-from compat.running import DATA, VARIABLE, an_endpoint, an_sts, run_0_9_0, run_here
+from compat.running import DATA, VARIABLE, an_endpoint, run_0_9_0, run_here
+from moto_services import moto_server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +65,7 @@ def given_by_0_9_0() -> Outcomes:
     python = os.environ.get(VARIABLE)
     if not python:
         pytest.skip(f"{VARIABLE} names no interpreter that has 0.9.0")
-    with an_endpoint() as endpoint, an_sts() as sts:
+    with an_endpoint() as endpoint, moto_server() as sts:
         return run_0_9_0(python, {**calls(), **writing(), **KNOWN_NAMES}, endpoint, sts)
 
 
@@ -255,7 +256,7 @@ def test_every_listed_difference_has_its_line_in_the_document() -> None:
 def record() -> None:
     """Write what 0.9.0 gives, and say what was compared."""
     generated = all_calls(DATA)
-    with an_endpoint() as endpoint, an_sts() as sts:
+    with an_endpoint() as endpoint, moto_server() as sts:
         old = run_0_9_0(
             os.environ[VARIABLE], {**generated, **writing(), **KNOWN_NAMES}, endpoint, sts
         )

@@ -5,7 +5,8 @@ Each of `programs` runs in a process of its own against an endpoint that its sce
 places where the two may differ, each with the reason. With ``LLMMANAGER_COMPAT_PYTHON``, the path of
 an interpreter that has 0.9.0, the recording itself is put to the test.
 
-``python test/compat/test_programs.py`` records anew, for which it needs that variable, too.
+``PYTHONPATH=test python test/compat/test_programs.py`` records anew, for which it needs that
+variable, too.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import pytest
 from botocore.loaders import create_loader
 
 from bestehorn_llmmanager.testing import Fault, LocalBedrock
+from moto_services import moto_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -379,24 +381,12 @@ def an_endpoint() -> Iterator[LocalBedrock]:
         yield bedrock
 
 
-@contextmanager
-def an_sts() -> Iterator[str]:
-    """The URL of an STS. 0.9.0 asks it who it is before it asks a model."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture(scope="module")
 def old_environment(
     old_python: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, str]]:
-    """The same for 0.9.0."""
-    with an_sts() as url:
+    """The same for 0.9.0, which asks an STS who it is before it asks a model."""
+    with moto_server() as url:
         yield old_home_in(tmp_path_factory.mktemp("old-home"), url)
 
 
@@ -430,7 +420,7 @@ def record() -> None:
     """Write what the programs say and send now, under 0.9.0 and here."""
     with (
         an_endpoint() as bedrock,
-        an_sts() as sts,
+        moto_server() as sts,
         tempfile.TemporaryDirectory() as here,
         tempfile.TemporaryDirectory() as there,
     ):

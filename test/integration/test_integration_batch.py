@@ -20,6 +20,7 @@ from bestehorn_llmmanager.bedrock.catalog import CacheMode
 from bestehorn_llmmanager.bedrock.exceptions import LLMManagerError
 from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
 from bestehorn_llmmanager.testing import BatchRun, Fault, LocalBedrock, LocalBedrockProcess
+from moto_services import moto_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,14 +35,9 @@ MIB = 1024 * 1024
 
 @pytest.fixture(scope="module")
 def s3_url() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as url:
+        yield url
 
 
 @pytest.fixture

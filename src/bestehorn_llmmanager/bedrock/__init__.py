@@ -39,6 +39,7 @@ _ROOMS = (
     "builders",
     "cache",
     "catalog",
+    "discovery",
     "exceptions",
     "models",
     "retry",

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from botocore.session import Session
     from typing_extensions import Self
 
-_READ_TIMEOUT_STEPS = (1, 2, 5, 10, 30, 60, 300, 600)
+READ_TIMEOUT_STEPS = (1, 2, 5, 10, 30, 60, 300, 600)
+"""Seconds that clients wait for an answer; there is one per step, made when needed."""
+
 _BOTOCORE_TIMEOUTS = Boto3Config(read_timeout=60, connect_timeout=60)
 # 30 seconds are still 30 seconds when a call has come as far as choosing its client.
 _TOLERANCE_SECONDS = 0.05
@@ -72,7 +74,7 @@ class AuthManager:
         self._auth_config = auth_config or AuthConfig(auth_type=AuthenticationType.AUTO)
         self._boto3_config = boto3_config
         timeouts = boto3_config or _BOTOCORE_TIMEOUTS
-        shorter = [step for step in _READ_TIMEOUT_STEPS if step < timeouts.read_timeout]
+        shorter = [step for step in READ_TIMEOUT_STEPS if step < timeouts.read_timeout]
         # Seconds left, and the step to take from there on; None is the configured timeout.
         self._waits = (*shorter, timeouts.read_timeout)
         self._step_limits = [limit - _TOLERANCE_SECONDS for limit in self._waits]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Protocol
 
+from bestehorn_llmmanager.bedrock.auth.auth_manager import READ_TIMEOUT_STEPS
 from bestehorn_llmmanager.bedrock.calls.failures import failure_of, forget_request
 from bestehorn_llmmanager.bedrock.calls.preparation import Lacking
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_READ_TIMEOUT_STEPS = (1, 2, 5, 10, 30, 60, 300, 600)
 _MAY_BE_ABOUT_PREFILL = {Decision.WITHOUT_PREFILL, Decision.NEXT_MODEL, Decision.REFUSED}
 
 
@@ -192,7 +192,7 @@ class Call:
         left: float | None = None
         reserve = False
         if idle_timeout is not None:  # the reader bounds it exactly
-            left = next((step for step in _READ_TIMEOUT_STEPS if step >= idle_timeout), None)
+            left = next((step for step in READ_TIMEOUT_STEPS if step >= idle_timeout), None)
         if self.deadline is not None and self.deadline.is_hard:
             until_deadline = self.deadline.at - time.monotonic()
             if left is None or until_deadline < left:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import os
-import stat
 import time
 from datetime import datetime, timezone
 
 from bestehorn_llmmanager._fork import NoForkMeanwhile
 from bestehorn_llmmanager._lazy import lazy_logger
 from bestehorn_llmmanager._version import __version__
+from bestehorn_llmmanager.bedrock.catalog import private_files
 from bestehorn_llmmanager.bedrock.models.catalog_paths import (
     FALLBACK_CACHE_DIRECTORY,
     CatalogFilePaths,
@@ -35,13 +34,7 @@ else:
 
 logger = lazy_logger(__name__)
 
-MAX_FILE_BYTES = 64 * 1024 * 1024
-"""A larger file is not ours: a catalogue of all regions has about a quarter of a megabyte."""
-
 _CLOCK_TOLERANCE_SECONDS = 60
-_ABANDONED_AFTER_SECONDS = 600
-_TEMPORARY = ".tmp"
-_write_number = itertools.count()  # tells threads apart
 
 
 class CacheManager:
@@ -126,7 +119,7 @@ class CacheManager:
         refused: list[str] = []
         for path in self._locations():
             try:
-                _write(path, text.encode())
+                private_files.write(path, text.encode())
             except OSError as error:
                 refused.append(f"{path}: {error}")
                 continue
@@ -163,7 +156,7 @@ class CacheManager:
         if self._mode is not CacheMode.FILE:
             return
         for path in self._locations():
-            _delete(path)
+            private_files.delete(path)
 
     @contextlib.contextmanager
     def lock(self, timeout: float) -> Iterator[bool]:
@@ -205,7 +198,7 @@ class CacheManager:
 
         for path in self._locations():
             try:
-                _prepare_directory(os.path.dirname(path))
+                private_files.prepare_directory(os.path.dirname(path))
             except OSError:
                 continue
             if os.access(os.path.dirname(path), os.W_OK):
@@ -259,7 +252,7 @@ def _path(text: str) -> Path:
 def _read(path: str) -> UnifiedCatalog | None:
     """The catalogue of the file; None, and at most one WARNING, if there is none to trust."""
     try:
-        content = _read_trusted(path)
+        content = private_files.read(path)
         data = json.loads(content)
         written_by = str(data["package_version"])
         if _compatibility(written_by) != _compatibility(__version__):
@@ -274,7 +267,9 @@ def _read(path: str) -> UnifiedCatalog | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
-        logger.warning("path=%s error=%s | cached catalogue ignored", path, _described(error))
+        logger.warning(
+            "path=%s error=%s | cached catalogue ignored", path, private_files.described(error)
+        )
         return None
     if _is_from_the_future(catalog):
         logger.warning("path=%s | cached catalogue is from the future: not valid", path)
@@ -284,39 +279,6 @@ def _read(path: str) -> UnifiedCatalog | None:
 def current_endpoint() -> str | None:
     """What the environment names as control plane, if not AWS itself."""
     return os.environ.get("AWS_ENDPOINT_URL_BEDROCK") or os.environ.get("AWS_ENDPOINT_URL")
-
-
-def _read_trusted(path: str) -> bytes:
-    """The bytes of a regular file that only its owner, who is this user or root, can write."""
-    # O_NONBLOCK: a pipe planted under our name must not hang the program.
-    descriptor = os.open(
-        path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    )
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError("it is not a regular file")
-        if status.st_size > MAX_FILE_BYTES:
-            raise OSError(f"it has {status.st_size} bytes, more than {MAX_FILE_BYTES}")
-        _refuse_foreign(status)
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read(MAX_FILE_BYTES)
-    finally:
-        os.close(descriptor)
-
-
-def _refuse_foreign(status: os.stat_result) -> None:
-    if not hasattr(os, "geteuid"):  # Windows keeps other users out by the profile directory
-        return
-    if status.st_uid not in {os.geteuid(), 0}:
-        raise OSError(f"it belongs to user {status.st_uid}")
-    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise OSError("other users can write it")
-
-
-def _described(error: Exception) -> str:
-    """The error without anything that stood in the file."""
-    return str(error) if isinstance(error, OSError) else type(error).__name__
 
 
 def _compatibility(version: str) -> list[int]:
@@ -334,63 +296,3 @@ def _as_cached(catalog: UnifiedCatalog, path: str) -> UnifiedCatalog:
         },
     )
     return replace(catalog, metadata=metadata)
-
-
-def _write(path: str, content: bytes) -> None:
-    """Replace the file in one move: a reader sees the old one or the new one, never a part."""
-    _prepare_directory(os.path.dirname(path))
-    _remove_abandoned(path)
-    temporary = f"{path}.{os.getpid()}-{next(_write_number)}-{time.time_ns()}{_TEMPORARY}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(temporary, flags, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _delete(path: str) -> None:
-    try:
-        os.unlink(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as error:
-        logger.warning("path=%s error=%s | cached catalogue not deleted", path, error)
-
-
-def _prepare_directory(directory: str) -> None:
-    """Make the directory if needed; refuse the shared one if another user has taken its name."""
-    _make_directory(directory)
-    if directory == FALLBACK_CACHE_DIRECTORY:
-        status = os.lstat(directory)
-        if not stat.S_ISDIR(status.st_mode):
-            raise OSError(f"{directory} is not a directory of its own")
-        _refuse_foreign(status)
-
-
-def _make_directory(directory: str) -> None:
-    """Make it with all that lead to it, each for this user alone (`makedirs` opens the latter)."""
-    if os.path.isdir(directory):
-        return
-    parent = os.path.dirname(directory)
-    if parent and parent != directory:
-        _make_directory(parent)
-    try:
-        os.mkdir(directory, 0o700)
-    except FileExistsError:
-        if not os.path.isdir(directory):
-            raise
-
-
-def _remove_abandoned(path: str) -> None:
-    """Delete what writers that were killed have left behind."""
-    directory, name = os.path.split(path)
-    with contextlib.suppress(OSError), os.scandir(directory) as entries:
-        for entry in entries:
-            ours = entry.name.startswith(f"{name}.") and entry.name.endswith(_TEMPORARY)
-            if ours and time.time() - entry.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
-                os.unlink(entry.path)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from bestehorn_llmmanager._fork import NoForkMeanwhile, start_afresh_after_fork
 from bestehorn_llmmanager.bedrock.auth.credentials import may_have_credentials
+from bestehorn_llmmanager.bedrock.catalog import private_files
 from bestehorn_llmmanager.bedrock.catalog.cache_manager import CacheManager, current_endpoint
 from bestehorn_llmmanager.bedrock.discovery.region_file import (
     RegionFile,
     RegionList,
-    described,
     read_regions,
 )
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
@@ -172,7 +172,10 @@ class BedrockRegionDiscovery:
         try:
             stored = read_regions(path)
         except (OSError, ValueError, RecursionError) as error:
-            return {**info, "cache_error": f"The file cannot be used: {described(error)}"}
+            return {
+                **info,
+                "cache_error": f"The file cannot be used: {private_files.described(error)}",
+            }
         return {
             **info,
             "cache_age_hours": stored.age_hours,
@@ -192,10 +195,9 @@ class BedrockRegionDiscovery:
     def _known(self, live: bool) -> RegionList | None:
         asker = self._asker(live)
         unsaved = self._unsaved.get(live)
-        if unsaved is not None and self._is_valid(unsaved, asker):
-            return unsaved
-        stored = self._file_of(live).lists()
-        return next((found for found in stored if self._is_valid(found, asker)), None)
+        found = [*self._file_of(live).lists(), *([] if unsaved is None else [unsaved])]
+        valid = (regions for regions in found if self._is_valid(regions, asker))
+        return max(valid, key=lambda regions: regions.retrieved, default=None)
 
     def _found(self, live: bool, force_refresh: bool) -> RegionList:
         find = self._ask_account if live else self._ask_botocore
@@ -284,7 +286,7 @@ def _ask_regions(auth_config: AuthConfig | None, timeout: float) -> RawCatalogDa
             return BedrockAPIFetcher(auth_manager, timeout).fetch_all_data()
     except APIFetchError as error:
         raise RegionDiscoveryError(
-            f"The regions of the account cannot be found out: {error.message}. Check credentials, "
+            f"The regions of the account cannot be found out: {error.message.rstrip('.')}. Check credentials, "
             "network and the permissions `bedrock:ListFoundationModels` and "
             "`bedrock:ListInferenceProfiles`, or leave out `live=True`."
         ) from error

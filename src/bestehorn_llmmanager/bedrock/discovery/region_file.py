@@ -10,12 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from bestehorn_llmmanager.bedrock.catalog.cache_manager import (
-    _delete,
-    _described,
-    _read_trusted,
-    _write,
-)
+from bestehorn_llmmanager.bedrock.catalog import private_files
 from bestehorn_llmmanager.bedrock.models import reading
 
 if TYPE_CHECKING:
@@ -92,7 +87,7 @@ class RegionFile:
         refused: list[str] = []
         for path in self._paths:
             try:
-                _write(path, content)
+                private_files.write(path, content)
             except OSError as error:
                 refused.append(f"{path}: {error}")
                 continue
@@ -103,7 +98,7 @@ class RegionFile:
     def clear(self) -> None:
         """Delete the file in every place where it may be."""
         for path in self._paths:
-            _delete(path)
+            private_files.delete(path)
 
 
 def read_regions(path: str) -> RegionList:
@@ -114,17 +109,12 @@ def read_regions(path: str) -> RegionList:
         ValueError: It is not a list of regions.
         RecursionError: Nor is that.
     """
-    data = reading.mapping(json.loads(_read_trusted(path)), "the file")
+    data = reading.mapping(json.loads(private_files.read(path)), "the file")
     regions = reading.texts(data, "regions")
     if not 0 < len(regions) <= _MOST_REGIONS or not all(map(_REGION_CODE.fullmatch, regions)):
         raise ValueError("`regions` must be a list of region codes")
     retrieved = reading.time(data, "retrieval_timestamp").astimezone(timezone.utc)
     return RegionList(tuple(sorted(set(regions))), retrieved, reading.optional(data, "asker", str))
-
-
-def described(error: Exception) -> str:
-    """Why a file cannot be used, without anything that stands in it."""
-    return _described(error)
 
 
 def _read_or_warn(path: str) -> RegionList | None:
@@ -133,5 +123,7 @@ def _read_or_warn(path: str) -> RegionList | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, RecursionError) as error:
-        logger.warning("path=%s error=%s | cached regions ignored", path, described(error))
+        logger.warning(
+            "path=%s error=%s | cached regions ignored", path, private_files.described(error)
+        )
         return None

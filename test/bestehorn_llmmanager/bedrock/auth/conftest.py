@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from moto_services import moto_server
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -17,13 +19,8 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def sts_url() -> Iterator[str]:
     """An STS that gives out every role that it is asked for."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as url:
+        yield url
 
 
 @pytest.fixture

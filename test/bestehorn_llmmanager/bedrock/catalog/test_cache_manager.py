@@ -26,7 +26,8 @@ from hypothesis import strategies as st
 from bestehorn_llmmanager import __version__
 from bestehorn_llmmanager.bedrock.catalog import BedrockModelCatalog
 from bestehorn_llmmanager.bedrock.catalog.bundled_loader import bundled_catalog
-from bestehorn_llmmanager.bedrock.catalog.cache_manager import MAX_FILE_BYTES, CacheManager
+from bestehorn_llmmanager.bedrock.catalog.cache_manager import CacheManager
+from bestehorn_llmmanager.bedrock.catalog.private_files import MAX_FILE_BYTES
 from bestehorn_llmmanager.bedrock.models.catalog_structures import (
     CacheMode,
     CatalogMetadata,

@@ -352,6 +352,14 @@ def test_where_the_directory_cannot_be_written_the_fall_back_is_used(
     assert list(fallback.iterdir()) == []
 
 
+def test_the_newest_of_two_lists_counts(
+    discovery: BedrockRegionDiscovery, cache_dir: Path, fallback: Path
+) -> None:
+    put(cache_dir / NAME, {**listed(hours_ago=2), "regions": ["us-west-2"]})
+    put(fallback / NAME, listed(hours_ago=1))
+    assert discovery.get_bedrock_regions() == MADE_UP
+
+
 def test_where_nothing_can_be_written_it_works_without_a_file(
     tmp_path: Path, fallback: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -24,7 +24,6 @@ from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConve
 from bestehorn_llmmanager.bedrock.parallel.journal import Journal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -430,20 +429,6 @@ def test_a_process_that_was_forked_does_not_keep_a_journal(path: Path) -> None:
 
 
 # --- a full disk ----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 KiB."""
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("needs root on Linux, to mount a small file system")
-    place = tmp_path / "disk"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("this machine does not let root mount")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
 
 
 def fill(journal: Journal, size: int, kept: list[str]) -> None:

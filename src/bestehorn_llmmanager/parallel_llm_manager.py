@@ -681,12 +681,16 @@ class _Run:
         )
 
     def _submitter(self, threads: Threads) -> Callable[[Order], Future[BedrockResponse]]:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+        from concurrent import futures  # noqa: PLC0415
 
         worker, executor = self._worker, self._executor
         if executor is None:
             return lambda order: threads.submit(worker.answer, order)
-        if isinstance(executor, ThreadPoolExecutor):
+        # That of Python 3.14 is one of threads by inheritance alone: it shares no objects.
+        of_interpreters = getattr(futures, "InterpreterPoolExecutor", ())
+        if isinstance(executor, futures.ThreadPoolExecutor) and not isinstance(
+            executor, of_interpreters
+        ):
             return lambda order: executor.submit(worker.answer, order)
         from bestehorn_llmmanager.bedrock.parallel.elsewhere import (  # noqa: PLC0415  (rare)
             Elsewhere,

@@ -400,22 +400,43 @@ def test_what_a_killed_worker_of_a_cluster_had_is_answered_elsewhere_once(
         assert workers[0] not in client.run(os.getpid).values()
 
 
-def test_a_broken_pool_gives_failed_entries_and_keeps_what_was_answered(
+def test_a_broken_pool_ends_the_run_and_keeps_what_was_answered(
     bedrock: LocalBedrock, pool: ProcessPoolExecutor
 ) -> None:
     def pids() -> list[int]:
         return list(pool._processes)
 
-    result = new_manager().converse_parallel(
-        requests(60), executor=pool, progress=killing(pids, after=10)
-    )
-    assert len(result.request_responses) == 60
-    assert len(result.get_successful_responses()) >= 10
-    assert result.failed_requests
-    for name in result.failed_requests:
-        (warning,) = result.request_responses[name].warnings
-        assert "The executor lost the request (BrokenProcessPool)" in warning
-    again = new_manager().retry_failed_requests(result)
+    not_taken = iter(requests(200))
+    answered: list[str] = []
+    lost: list[str] = []
+
+    def collect() -> None:
+        for name, response in new_manager().iter_converse_parallel(
+            not_taken, executor=pool, progress=killing(pids, after=10)
+        ):
+            (answered if response.success else lost).append(name)
+            if not response.success:
+                assert "The executor lost the request" in response.warnings[0]
+
+    with pytest.raises(ParallelProcessingError, match="takes no more requests: BrokenProcessPool"):
+        collect()
+    assert len(answered) >= 10
+    assert lost
+    assert len(list(not_taken)) > 100
+    assert not set(answered) & set(lost)
+
+
+def test_what_a_broken_pool_did_not_answer_can_be_completed(
+    bedrock: LocalBedrock, pool: ProcessPoolExecutor
+) -> None:
+    with pytest.raises(ParallelProcessingError) as caught:
+        new_manager().converse_parallel(
+            requests(60), executor=pool, progress=killing(lambda: list(pool._processes), after=10)
+        )
+    partial = caught.value.partial_response
+    assert partial is not None
+    assert len(partial.request_responses) + len(partial.unfinished_request_ids) == 60
+    again = new_manager().retry_failed_requests(partial)
     assert len(again.get_successful_responses()) == 60
 
 

@@ -152,9 +152,11 @@ class RetryExhaustedError(LLMManagerError):
         models_tried: Models in the order in which they were tried.
         regions_tried: Regions in the order in which they were tried.
         out_of_time: Whether the deadline ended the call.
+        duration_seconds: For a request of many: how long its last try took, with all waiting.
     """
 
     out_of_time: bool = False
+    duration_seconds: float | None = None
 
     def __init__(
         self,

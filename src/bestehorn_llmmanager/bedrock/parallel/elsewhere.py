@@ -143,11 +143,8 @@ class _Place:
 
     def __init__(self, parcel: Parcel) -> None:
         manager, pacer = pickle.loads(parcel.content)  # noqa: S301  (our own bytes)
-        self._worker = Worker(manager, PacedHealth(pacer))
-        equipment = self._worker._equipment  # noqa: SLF001  (this library's own)
-        assert equipment.gate is not None
-        self._gate = _Gate(equipment.gate)
-        self._worker._equipment = replace(equipment, gate=self._gate)  # noqa: SLF001  (likewise)
+        self._gate = _Gate(pacer)
+        self._worker = Worker(manager, PacedHealth(pacer), gate=self._gate)
         self._threads = ThreadPoolExecutor(parcel.threads, "llmmanager-worker")
 
     def answer_all(self, orders: Sequence[bytes]) -> list[bytes]:
@@ -370,14 +367,18 @@ class Elsewhere:
         return tasks
 
     def _send(self, jobs: list[_Job]) -> None:
+        if self._closed:  # since they were taken
+            self._lost(jobs, None, may_go_again=False)
+            return
         sent = self._now()
         orders = tuple(job.order for job in jobs)
         try:
             task = self._executor.submit(answer_elsewhere, self._parcel, orders, uuid.uuid4().hex)
-        except BrokenExecutor as error:
-            self._lost(jobs, error, may_go_again=False)
         except Exception as error:  # noqa: BLE001  (of somebody else's executor)
-            self._refused(jobs, error)
+            if isinstance(error, BrokenExecutor) and jobs[0].is_alone:  # it was sent before
+                self._lost(jobs, error, may_go_again=False)
+            else:
+                self._refused(jobs, error)
         else:
             task.add_done_callback(lambda task: self._returned(jobs, task, sent))
 
@@ -468,9 +469,10 @@ def _size_of(executor: Executor, most: int) -> tuple[int, int]:
 
 def _later(order: bytes) -> bytes:
     """The same order with the time that is left after a long wait."""
-    waited: Order = pickle.loads(order)  # noqa: S301  (our own bytes)
-    left = max(waited.timeout - _LONGEST_WAIT_SECONDS, 0.001)
-    return pickle.dumps(waited._replace(timeout=left), pickle.HIGHEST_PROTOCOL)
+    before: Order = pickle.loads(order)  # noqa: S301  (our own bytes)
+    left = max(before.timeout - _LONGEST_WAIT_SECONDS, 0.001)
+    waited = before.waited + _LONGEST_WAIT_SECONDS
+    return pickle.dumps(before._replace(timeout=left, waited=waited), pickle.HIGHEST_PROTOCOL)
 
 
 def _without_history(order: Order) -> Order:

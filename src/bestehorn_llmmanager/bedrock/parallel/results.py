@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import LLMManagerError
+from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
+    LLMManagerError,
+    RetryExhaustedError,
+)
 from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
 from bestehorn_llmmanager.bedrock.models.llm_manager_structures import RequestAttempt
 
@@ -16,7 +19,9 @@ _TOLERANCE_SECONDS = 0.05
 
 
 def seconds_spent(error: Exception) -> float:
-    """Seconds from the first sending to the end of the last; 0.0 if nothing was sent."""
+    """Seconds of the last try of a request; from its first sending on where no more is known."""
+    if isinstance(error, RetryExhaustedError) and error.duration_seconds is not None:
+        return error.duration_seconds
     log = error.attempt_log if isinstance(error, LLMManagerError) else ()
     if not log:
         return 0.0

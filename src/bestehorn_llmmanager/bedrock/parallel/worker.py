@@ -7,34 +7,40 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bestehorn_llmmanager.bedrock.parallel.pacing import PacedHealth, Stopped
+from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import RetryExhaustedError
+from bestehorn_llmmanager.bedrock.parallel.pacing import Stopped
 from bestehorn_llmmanager.bedrock.retry.plan import Deadline
 from bestehorn_llmmanager.llm_manager import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from bestehorn_llmmanager.bedrock.calls.call import Gate
     from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
     from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
         ResponseValidationConfig,
     )
     from bestehorn_llmmanager.bedrock.models.model_specific_structures import ModelSpecificConfig
     from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
-    from bestehorn_llmmanager.bedrock.parallel.pacing import Pacer, Slot
+    from bestehorn_llmmanager.bedrock.parallel.pacing import PacedHealth, Pacer, Slot
     from bestehorn_llmmanager.bedrock.retry.targets import Target
     from bestehorn_llmmanager.llm_manager import LLMManager
 
-__all__ = ["Order", "Stopped", "Worker"]
-
 
 class Order(NamedTuple):
-    """One request with how it is to be answered."""
+    """One request with how it is to be answered.
+
+    Attributes:
+        timeout: Seconds that it may still take.
+        waited: Seconds that it took before, in this try.
+    """
 
     request: BedrockConverseRequest
     columns: tuple[int, ...]
     timeout: float
     validation: ResponseValidationConfig | None
     model_specific_config: ModelSpecificConfig | None
+    waited: float = 0.0
 
 
 class Worker:
@@ -45,9 +51,12 @@ class Worker:
     Args:
         manager: Resolves and sends.
         health: How the targets do, and their pacer; may be shared by several runs.
+        gate: Gives leave for each sending; None for the pacer, until the worker is stopped.
     """
 
-    def __init__(self, manager: LLMManager, health: PacedHealth) -> None:
+    def __init__(
+        self, manager: LLMManager, health: PacedHealth, *, gate: Gate | None = None
+    ) -> None:
         self.manager = manager
         self.pacer = health.pacer
         self._stopping = threading.Event()
@@ -55,7 +64,7 @@ class Worker:
         self._equipment = replace(
             manager._equipment,  # noqa: SLF001  (this library's own)
             health=health,
-            gate=_Gate(self.pacer, self._stopping),
+            gate=gate or _Gate(self.pacer, self._stopping),
             sleep=self._sleep,
             waits_out_throttling=True,
         )
@@ -64,7 +73,8 @@ class Worker:
         """Answer one request.
 
         Raises:
-            Exception: As `LLMManager.converse`.
+            Exception: As `LLMManager.converse`; `duration_seconds` of a `RetryExhaustedError` is
+                set.
             Stopped: The run was stopped before there was an answer.
         """
         if self._stopping.is_set():
@@ -72,12 +82,17 @@ class Worker:
         arguments = order.request.to_converse_args()
         if order.model_specific_config is not None:
             arguments.setdefault("model_specific_config", order.model_specific_config)
-        return self.manager._answer(  # noqa: SLF001  (this library's own)
-            arguments,
-            order.validation,
-            deadline=Deadline(time.monotonic() + order.timeout, is_hard=True),
-            lane=Lane(self._equipment, order.columns),
-        )
+        started = time.monotonic()
+        try:
+            return self.manager._answer(  # noqa: SLF001  (this library's own)
+                arguments,
+                order.validation,
+                deadline=Deadline(started + order.timeout, is_hard=True),
+                lane=Lane(self._equipment, order.columns),
+            )
+        except RetryExhaustedError as error:
+            error.duration_seconds = order.waited + time.monotonic() - started
+            raise
 
     def at_stop(self, action: Callable[[], object]) -> None:
         """Have `action` called by `stop`."""

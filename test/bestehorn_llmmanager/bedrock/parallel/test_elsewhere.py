@@ -400,6 +400,7 @@ def test_what_comes_back_has_less_time_left(bedrock: LocalBedrock, manager: LLMM
     (error,) = (each for each in errors if each)
     assert isinstance(error, RetryExhaustedError)
     assert error.out_of_time
+    assert error.duration_seconds == pytest.approx(1.0, abs=0.3)
 
 
 def test_an_order_that_was_cancelled_while_it_waited_is_not_sent(

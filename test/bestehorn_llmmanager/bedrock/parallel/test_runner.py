@@ -29,8 +29,9 @@ from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
 from bestehorn_llmmanager.bedrock.models.llm_manager_structures import RequestAttempt
 from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
 from bestehorn_llmmanager.bedrock.parallel.journal import Journal
+from bestehorn_llmmanager.bedrock.parallel.pacing import Stopped
 from bestehorn_llmmanager.bedrock.parallel.runner import Finished, Retries, Runner
-from bestehorn_llmmanager.bedrock.parallel.worker import Order, Stopped
+from bestehorn_llmmanager.bedrock.parallel.worker import Order
 from bestehorn_llmmanager.bedrock.retry.decisions import Decision
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from bestehorn_llmmanager.bedrock.catalog import CacheMode
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import RetryExhaustedError
 from bestehorn_llmmanager.bedrock.models.llm_manager_structures import RetryConfig
 from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
-from bestehorn_llmmanager.bedrock.parallel.pacing import PacedHealth, Pacer
-from bestehorn_llmmanager.bedrock.parallel.worker import Order, Stopped, Worker
+from bestehorn_llmmanager.bedrock.parallel.pacing import PacedHealth, Pacer, Stopped
+from bestehorn_llmmanager.bedrock.parallel.worker import Order, Worker
 from bestehorn_llmmanager.testing import Fault, LocalBedrock
 
 if TYPE_CHECKING:

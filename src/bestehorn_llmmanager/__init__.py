@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
     from bestehorn_llmmanager.bedrock.models.cache_detail import CacheDetail
     from bestehorn_llmmanager.bedrock.models.cache_point import build_cache_point
-    from bestehorn_llmmanager.bedrock.models.cache_structures import CacheConfig
+    from bestehorn_llmmanager.bedrock.models.cache_structures import CacheConfig, CacheStrategy
     from bestehorn_llmmanager.bedrock.models.catalog_structures import CacheMode
     from bestehorn_llmmanager.bedrock.models.citation import Citation
     from bestehorn_llmmanager.bedrock.models.content_block_types import ResponseContentType
@@ -95,6 +95,7 @@ _HOMES = {
     "CacheDetail": "bestehorn_llmmanager.bedrock.models.cache_detail",
     "CacheMode": "bestehorn_llmmanager.bedrock.models.catalog_structures",
     "CachePointTTLEnum": "bestehorn_llmmanager.message_builder_enums",
+    "CacheStrategy": "bestehorn_llmmanager.bedrock.models.cache_structures",
     "Citation": "bestehorn_llmmanager.bedrock.models.citation",
     "ConfigurationError": "bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions",
     "DetectionMethodEnum": "bestehorn_llmmanager.message_builder_enums",
@@ -162,6 +163,7 @@ __all__ = [  # noqa: RUF022  (as in 0.9.0, then what is new)
     "ResponseContentType",
     "ToolUse",
     "ReasoningContent",
+    "CacheStrategy",
     "Citation",
     "CacheDetail",
     "build_cache_point",

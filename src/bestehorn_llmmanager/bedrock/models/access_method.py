@@ -169,7 +169,6 @@ def _warn_deprecated(feature: str, alternative: str) -> None:
     emit_deprecation_warning(
         feature,
         since="1.0.0",
-        removal="4.0.0",  # until 4.0.0
         alternative=alternative,
         category=DeprecatedEnumValueWarning,
         stacklevel=4,

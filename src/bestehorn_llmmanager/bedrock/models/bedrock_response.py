@@ -6,10 +6,12 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from bestehorn_llmmanager._lazy import lazy_names
+from bestehorn_llmmanager.bedrock.models import reading
+from bestehorn_llmmanager.bedrock.models.attempt_record import AttemptRecord
 from bestehorn_llmmanager.bedrock.models.cache_detail import CacheDetail
 from bestehorn_llmmanager.bedrock.models.citation import Citation
 from bestehorn_llmmanager.bedrock.models.content_block_types import ResponseContentType
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from bestehorn_llmmanager.bedrock.models.streaming_response import StreamingResponse
 
 __all__ = ["BedrockResponse", "StreamingResponse"]
+
+_RECORD_MEMBERS = frozenset(each.name for each in fields(AttemptRecord))
 
 
 @dataclass(repr=False)
@@ -86,6 +90,13 @@ class BedrockResponse(OriginAccessors, TokenAccessors):
             f"BedrockResponse(status={status}, model={self.model_used}, "
             f"region={self.region_used}, attempts={len(self.attempts)})"
         )
+
+    def _repr_html_(self) -> str:
+        from bestehorn_llmmanager._html.response import (  # noqa: PLC0415  (for notebooks alone)
+            response_html,
+        )
+
+        return response_html(self)
 
     def _data(self) -> Mapping[str, Any] | None:
         data: object = self.response_data
@@ -287,6 +298,9 @@ class BedrockResponse(OriginAccessors, TokenAccessors):
     def from_dict(cls, data: dict[str, Any]) -> BedrockResponse:
         """Read what `to_dict` gives; errors come back as plain `Exception`.
 
+        What an entry of `attempt_log` lacks is empty, 0, or 1970; one that has nothing of an
+        `AttemptRecord` stays as it is.
+
         Raises:
             KeyError: `success` is missing, or a key of an attempt.
         """
@@ -306,6 +320,7 @@ class BedrockResponse(OriginAccessors, TokenAccessors):
             )
             for entry in data.get("validation_attempts") or ()
         ]
+        values["attempt_log"] = [_record_of(entry) for entry in data.get("attempt_log") or ()]
         return cls(**values)
 
 
@@ -335,6 +350,38 @@ def _attempt_from_dict(entry: dict[str, Any]) -> RequestAttempt:
         error=None if error is None else Exception(error),
         success=entry.get("success", False),
     )
+
+
+def _record_of(entry: Any) -> Any:
+    if not isinstance(entry, Mapping) or _RECORD_MEMBERS.isdisjoint(entry):
+        return entry
+    error = entry.get("error")
+    return AttemptRecord(
+        **{name: _text(entry, name) for name in ("model", "region", "access_method", "model_id")},
+        started_at=_time(entry, "started_at"),
+        duration_ms=_milliseconds(entry, "duration_ms"),
+        pause_ms=_milliseconds(entry, "pause_ms"),
+        decision=_text(entry, "decision"),
+        error=None if error is None else Exception(error),
+    )
+
+
+def _text(entry: Mapping[str, Any], name: str) -> str:
+    value = entry.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _milliseconds(entry: Mapping[str, Any], name: str) -> float:
+    value = entry.get(name)
+    return value if isinstance(value, (int, float)) else 0.0
+
+
+def _time(entry: Mapping[str, Any], name: str) -> datetime:
+    try:
+        value = reading.time(entry, name)
+    except ValueError:
+        return datetime.fromtimestamp(0, timezone.utc)
+    return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
 
 
 def to_json_value(value: Any) -> str:

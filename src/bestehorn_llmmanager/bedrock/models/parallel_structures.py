@@ -517,6 +517,13 @@ class ParallelResponse:
             f"duration={self.total_duration_ms:.1f}ms)"
         )
 
+    def _repr_html_(self) -> str:
+        from bestehorn_llmmanager._html.parallel import (  # noqa: PLC0415  (for notebooks alone)
+            parallel_html,
+        )
+
+        return parallel_html(self)
+
     def _successes(self) -> Iterator[BedrockResponse]:
         return (response for response in self.request_responses.values() if response.success)
 

@@ -157,6 +157,13 @@ class StreamingResponse(OriginAccessors, TokenAccessors):
             f"position={self.stream_position}, errors={len(self.stream_errors)})"
         )
 
+    def _repr_html_(self) -> str:
+        from bestehorn_llmmanager._html.response import (  # noqa: PLC0415  (for notebooks alone)
+            streaming_html,
+        )
+
+        return streaming_html(self, self._status())
+
     def _status(self) -> str:
         if self._ended:
             return "SUCCESS" if self.success else "FAILED"

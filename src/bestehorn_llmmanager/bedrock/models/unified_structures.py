@@ -117,6 +117,11 @@ class UnifiedModelInfo:
             f"profiles={len(self.profiles)})"
         )
 
+    def _repr_html_(self) -> str:
+        from bestehorn_llmmanager._html.model import model_html  # noqa: PLC0415  (notebooks alone)
+
+        return model_html(self)
+
     @property
     def api_name(self) -> str:
         """The API's `modelName`: the name without the id that may have made it unique."""

@@ -1,0 +1,1 @@
+"""How catalogues, models and responses show themselves in a notebook; imported when one does."""

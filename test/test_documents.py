@@ -126,7 +126,7 @@ def test_every_block_has_a_language_that_is_looked_at(page: Path) -> None:
     assert set(fences) <= LANGUAGES
 
 
-@pytest.mark.parametrize("page", PAGES, ids=shortened)
+@pytest.mark.parametrize("page", [*PAGES, *(ROOT / "examples").glob("*.md")], ids=shortened)
 def test_links_between_documents_lead_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for target, anchor in re.findall(r"\]\(([^):#]*)(?:#([^):]+))?\)", text):

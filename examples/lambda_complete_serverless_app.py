@@ -149,7 +149,7 @@ def answer(prompt: str, seconds: float) -> tuple[int, dict[str, Any], dict[str, 
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    manager()  # in the initialisation, before the first request
+    manager().connect()  # in the initialisation, before the first request
 
 
 def main() -> None:

@@ -59,7 +59,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    manager()  # in the initialisation, before the first request
+    manager().connect()  # in the initialisation, before the first request
 
 
 def main() -> None:

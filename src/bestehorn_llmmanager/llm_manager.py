@@ -251,6 +251,19 @@ class LLMManager:
         vars(self).update(state)
         self._start()
 
+    def connect(self) -> None:
+        """Make the client of the first call now: in the initialisation of a Lambda function.
+
+        Otherwise the first call does it, which takes long where the catalogue came from a cache or
+        from the package: then botocore has not been imported yet. Asks for credentials, and sends
+        nothing to Bedrock.
+
+        Raises:
+            AuthenticationError: There are no credentials, or the client cannot be made.
+        """
+        first = self._table.ordered(self._retry_config.retry_strategy, self._columns)[0]
+        self._auth_manager.runtime_client(first.region)
+
     def close(self) -> None:
         """Close all connections. The next call opens new ones."""
         self._auth_manager.close()

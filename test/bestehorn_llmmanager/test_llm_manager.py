@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import logging
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -157,6 +159,33 @@ def test_models_and_regions_may_be_any_sequence_of_names() -> None:
 def test_the_text_form_has_no_secret() -> None:
     manager = new_manager(["Nova Lite", "Nova Pro"], auth_config=KEYS)
     assert repr(manager) == "LLMManager(models=2, regions=1, auth=credentials)"
+
+
+def test_connecting_leaves_nothing_to_import_or_to_make_for_the_first_call(
+    bedrock: LocalBedrock,
+) -> None:
+    code = """
+import sys
+from bestehorn_llmmanager import CacheMode, LLMManager
+manager = LLMManager(
+    ["Nova Lite"], ["us-east-1"], catalog_cache_mode=CacheMode.NONE, catalog_refresh="never"
+)
+assert "botocore" not in sys.modules
+manager.connect()
+assert "botocore.session" in sys.modules
+client = manager._auth_manager.get_bedrock_client("us-east-1")
+manager.connect()
+manager.converse([{"role": "user", "content": [{"text": "Hello"}]}])
+assert manager._auth_manager.get_bedrock_client("us-east-1") is client
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert [request.operation for request in bedrock.requests] == ["Converse"]
+
+
+def test_connecting_without_credentials_is_said_at_once() -> None:
+    manager = new_manager()
+    with pytest.raises(AuthenticationError, match="credentials"):
+        manager.connect()
 
 
 def test_a_model_that_exists_nowhere_is_refused_with_close_names() -> None:

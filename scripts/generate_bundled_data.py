@@ -40,7 +40,7 @@ from bestehorn_llmmanager.bedrock.models.model_details import ModelFacts, NotCal
 from bundle_validation import bundle_problems, content_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
 INPUTS = Path(__file__).parent / "bundled_data"
 SWEEP_SECONDS = 120
@@ -81,6 +81,7 @@ def make_bundle(raw: RawCatalogData, retrieved: datetime, *, origin: str) -> dic
     names = json.loads((INPUTS / "former_names.json").read_text(encoding="utf-8"))
     catalog = CatalogTransformer().transform_api_data(raw, retrieved)
     catalog = _with_former_names(_with_facts(catalog), names)
+    catalog = _with_retirements(catalog, retrieved.date().isoformat())
     metadata = replace(
         catalog.metadata,
         source=CatalogSource.BUNDLED,
@@ -181,6 +182,45 @@ def _retired(model_id: str, names: list[str], providers: Mapping[str, str]) -> N
     prefix = model_id.removeprefix("us.").partition(".")[0]
     provider = providers.get(prefix, prefix)
     return NotCallableModel(model_id, names[-1], provider, "retired", former_names=names)
+
+
+def _with_retirements(catalog: UnifiedCatalog, today: str) -> UnifiedCatalog:
+    """Add since when each retired model is gone, and what of the callable models succeeds it."""
+    known = json.loads((INPUTS / "retired_models.json").read_text(encoding="utf-8"))["models"]
+    announced = json.loads((INPUTS / "model_facts.json").read_text(encoding="utf-8"))["models"]
+    callable_ids = {model.model_id or "" for model in catalog.models.values()}
+
+    def described(model: NotCallableModel) -> NotCallableModel:
+        entry = known.get(model.model_id) or announced.get(model.model_id, {})
+        end = entry.get("end_of_life")
+        retired_on = end if end and end <= today else None
+        return replace(
+            model,
+            retired_on=retired_on,
+            last_listed=entry.get("last_listed"),
+            not_listed_on=None if retired_on else entry.get("not_listed_on", today),
+            successors=list(_successors(model.model_id, known, callable_ids, set())),
+        )
+
+    apart = {
+        key: described(model) if model.reason == "retired" else model
+        for key, model in catalog.not_callable.items()
+    }
+    return replace(catalog, not_callable=apart)
+
+
+def _successors(
+    model_id: str, known: Mapping[str, Any], callable_ids: Container[str], seen: set[str]
+) -> Iterator[str]:
+    """Those of `known` that can be called; in place of one that is gone, its own."""
+    for successor in known.get(model_id, {}).get("successors", ()):
+        if successor in seen:
+            continue
+        seen.add(successor)
+        if successor in callable_ids:
+            yield successor
+        else:
+            yield from _successors(successor, known, callable_ids, seen)
 
 
 def _raw_data(options: argparse.Namespace) -> tuple[RawCatalogData, datetime]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         CatalogMetadata,
         UnifiedCatalog,
     )
+    from bestehorn_llmmanager.bedrock.models.model_details import NotCallableModel
     from bestehorn_llmmanager.bedrock.models.unified_structures import UnifiedModelInfo
 
     Refresh = Literal["blocking", "background", "never"]
@@ -43,7 +44,6 @@ _WHY_NOT_CALLABLE = {
     "not_offered": "is listed, but offered neither on demand nor through a profile",
     "provisioned_only": "needs provisioned throughput: use the ARN of yours",
     "mantle_only": "is served by the `bedrock-mantle` endpoint, not by `bedrock-runtime`",
-    "retired": "is retired: Bedrock does not list it any more",
 }
 
 
@@ -163,6 +163,14 @@ class BedrockModelCatalog:
         content = f"models={loaded.catalog.model_count}" if loaded else "not loaded"
         return f"BedrockModelCatalog(cache_mode={self.cache_mode.value}, {content})"
 
+    def _repr_html_(self) -> str:
+        from bestehorn_llmmanager._html import catalog  # noqa: PLC0415  (for notebooks alone)
+
+        loaded = self._loaded
+        if loaded is None:
+            return catalog.not_loaded_html(self.cache_mode.value)
+        return catalog.catalog_html(loaded.catalog, self._loader.regions)
+
     @property
     def is_catalog_loaded(self) -> bool:
         """Whether queries are answered without loading."""
@@ -242,11 +250,12 @@ class BedrockModelCatalog:
         return self._get().resolver.get_suggestions(model_name, max_suggestions)
 
     def explain_missing(self, model_name: str, region: str | None = None) -> str:
-        """A sentence that says why a query answers None, and what is close.
+        """A sentence that says why a query answers None, and what to use or what is close.
 
         Args:
             model_name: What `find_model` or `get_model_info` was asked for.
-            region: The region that was asked for, if any.
+            region: The region that was asked for, if any. Of the successors of a retired model,
+                those are named that can be called there, if there are any.
 
         Raises:
             CatalogUnavailableError: As for `ensure_catalog_available`.
@@ -263,13 +272,13 @@ class BedrockModelCatalog:
         meanings = resolver.meanings(model_name)
         if len(meanings) > 1:
             return f"{model_name!r} can mean {', '.join(meanings)}; say which."
-        of_profile = model_name.partition(".")[2]
-        apart = resolver.find_not_callable(model_name) or resolver.find_not_callable(of_profile)
+        apart = _find_apart(resolver, model_name)
+        text = f"There is no model {model_name!r}."
         if apart:
-            why = _WHY_NOT_CALLABLE.get(apart.reason, apart.reason)
-            text = f"{apart.name} ({apart.model_id}) {why}."
-        else:
-            text = f"There is no model {model_name!r}."
+            text = f"{apart.name} ({apart.model_id}) {_why_apart(apart)}."
+            successors = [m for key in apart.successors if (m := resolver.find(key))]
+            if successors:
+                return f"{text} {_use_instead(apart, successors, region)}."
         suggestions = resolver.get_suggestions(model_name, 3)
         return f"{text} Closest: {', '.join(suggestions)}." if suggestions else text
 
@@ -392,6 +401,37 @@ class BedrockModelCatalog:
                     self._loaded = _Loaded(catalog, ModelNameResolver(catalog))
 
         threading.Thread(target=refresh, name="bedrock-catalog-refresh", daemon=True).start()
+
+
+def _find_apart(resolver: ModelNameResolver, text: str) -> NotCallableModel | None:
+    arn = parse_arn(text)
+    identifier = arn.resource_id if arn else text
+    of_profile = identifier.partition(".")[2]
+    return resolver.find_not_callable(identifier) or resolver.find_not_callable(of_profile)
+
+
+def _why_apart(model: NotCallableModel) -> str:
+    if model.reason != "retired":
+        return _WHY_NOT_CALLABLE.get(model.reason, model.reason)
+    unlisted = "Bedrock does not list it any more"
+    if model.retired_on:
+        return f"is retired since {model.retired_on}: {unlisted}"
+    latest = f", since {model.not_listed_on} at the latest" if model.not_listed_on else ""
+    before = f"; on {model.last_listed} it still did" if model.last_listed else ""
+    return f"is retired: {unlisted}{latest}{before}"
+
+
+def _use_instead(
+    model: NotCallableModel, successors: list[UnifiedModelInfo], region: str | None
+) -> str:
+    there = [each for each in successors if region in each.region_access] if region else successors
+    named = " or ".join(
+        each.model_name
+        + ("" if each.provider == model.provider else f" of {each.provider}")
+        + f" ({each.model_id})"
+        for each in there or successors
+    )
+    return f"Use {named}" if there else f"Use {named}; not in {region!r}"
 
 
 def _is_from_api(catalog: UnifiedCatalog) -> bool:

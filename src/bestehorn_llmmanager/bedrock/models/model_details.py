@@ -253,6 +253,12 @@ class NotCallableModel:
         regions: Regions that list it, sorted; empty where not known.
         former_names: Other names that it had.
         facts: Limits, prices and capabilities where known, with their date.
+        retired_on: End of life of a retired model, ``YYYY-MM-DD``, or None where no source states
+            it.
+        last_listed: The last day on which Bedrock is known to have listed it, or None.
+        not_listed_on: The first day on which Bedrock is known to have listed it no more, or None.
+        successors: Ids of callable models that take its place, the first choice first; may be of
+            another provider. Empty where none is known.
     """
 
     model_id: str
@@ -262,6 +268,10 @@ class NotCallableModel:
     regions: list[str] = field(default_factory=list)
     former_names: list[str] = field(default_factory=list)
     facts: ModelFacts | None = None
+    retired_on: str | None = None
+    last_listed: str | None = None
+    not_listed_on: str | None = None
+    successors: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields under their names; what is empty is left out."""
@@ -284,4 +294,8 @@ class NotCallableModel:
             regions=reading.texts(data, "regions"),
             former_names=reading.texts(data, "former_names"),
             facts=ModelFacts.from_dict(facts) if facts else None,
+            retired_on=reading.optional(data, "retired_on", str),
+            last_listed=reading.optional(data, "last_listed", str),
+            not_listed_on=reading.optional(data, "not_listed_on", str),
+            successors=reading.texts(data, "successors"),
         )

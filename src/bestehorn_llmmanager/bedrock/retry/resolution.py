@@ -191,7 +191,9 @@ class TargetResolver:
                 return reason
         found = self._catalog.find_model(model)
         if found is None:
-            return self._catalog.explain_missing(model)
+            return self._catalog.explain_missing(
+                model, self._regions[0] if len(self._regions) == 1 else None
+            )
         if not _writes(found):
             given = ", ".join(found.output_modalities)
             return (

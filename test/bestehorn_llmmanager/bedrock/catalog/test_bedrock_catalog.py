@@ -892,7 +892,21 @@ def test_close_names_are_suggested_best_first(bundle: BedrockModelCatalog) -> No
             "Claude 3 Opus",
             (
                 "Claude 3 Opus (anthropic.claude-3-opus-20240229-v1:0) is retired: "
-                "Bedrock does not list it any more. Closest: "
+                "Bedrock does not list it any more, since 2026-06-17 at the latest. Use Claude Opus"
+            ),
+        ),
+        (
+            "Nova Sonic",
+            (
+                "Nova Sonic (amazon.nova-sonic-v1:0) is retired since 2026-09-14: "
+                "Bedrock does not list it any more. Use Nova 2"
+            ),
+        ),
+        (
+            "Titan Embed Image",
+            (
+                "Titan Embed Image (amazon.titan-embed-image-v1:0) is retired: Bedrock does not "
+                "list it any more, since 2026-10-27 at the latest; on 2026-06-17 it still did. Use "
             ),
         ),
         ("anthropic claude-3-opus", "Claude 3 Opus (anthropic.claude-3-opus-20240229-v1:0) is re"),

@@ -572,6 +572,10 @@ not_callables = st.builds(
     regions=region_lists,
     former_names=st.lists(texts, max_size=2),
     facts=st.none() | facts,
+    retired_on=st.none() | texts,
+    last_listed=st.none() | texts,
+    not_listed_on=st.none() | texts,
+    successors=st.lists(texts, max_size=2),
 )
 
 

@@ -185,6 +185,10 @@ not_callable = st.builds(
     regions=st.lists(regions, max_size=2),
     former_names=some_words,
     facts=st.none() | facts,
+    retired_on=st.none() | words,
+    last_listed=st.none() | words,
+    not_listed_on=st.none() | words,
+    successors=some_words,
 )
 
 
@@ -337,6 +341,36 @@ def test_a_record_leaves_out_what_can_be_derived(model: UnifiedModelInfo) -> Non
 @given(not_callable)
 def test_a_model_that_nobody_can_call_survives_json(model: NotCallableModel) -> None:
     assert NotCallableModel.from_dict(json.loads(json.dumps(model.to_dict()))) == model
+
+
+BARE = {"model_id": "acme.old-v1:0", "name": "Old", "provider": "Acme", "reason": "retired"}
+
+
+def test_a_model_that_is_apart_writes_what_is_known_and_reads_what_it_knows() -> None:
+    retired = {
+        **BARE,
+        "retired_on": "2026-09-14",
+        "last_listed": "2026-06-17",
+        "not_listed_on": "2026-10-27",
+        "successors": ["acme.new-v1:0"],
+    }
+    assert NotCallableModel.from_dict(retired).to_dict() == retired
+    assert NotCallableModel.from_dict({**BARE, "invented_later": 5}).to_dict() == BARE
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("retired_on", 20260914),
+        ("last_listed", []),
+        ("not_listed_on", {}),
+        ("successors", "acme.new-v1:0"),
+        ("successors", [1]),
+    ],
+)
+def test_what_is_wrong_with_a_retirement_is_named(key: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"`{key}`"):
+        NotCallableModel.from_dict({**BARE, key: value})
 
 
 def test_the_keys_of_0_9_0_are_kept() -> None:

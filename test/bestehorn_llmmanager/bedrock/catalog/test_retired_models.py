@@ -92,7 +92,7 @@ def test_every_retired_model_says_since_when_and_what_to_use(
 
 @pytest.mark.parametrize("retired", RETIRED, ids=lambda model: model.model_id)
 def test_a_manager_says_the_same(retired: NotCallableModel, bundle: BedrockModelCatalog) -> None:
-    said = bundle.explain_missing(retired.model_id)
+    said = bundle.explain_missing(retired.model_id, HOME)
     with pytest.raises(ConfigurationError, match=re.escape(said)):
         LLMManager(
             [retired.model_id], [HOME], catalog_cache_mode=CacheMode.NONE, catalog_refresh="never"

@@ -1,19 +1,82 @@
-"""Says what is wrong with a bundled catalogue."""
+"""Says what is wrong with a bundled catalogue, and how old it is.
+
+    python scripts/bundle_validation.py [FILE] [--max-age-days N]
+
+FILE is a bundle or a wheel; default: the bundle of the installed package. A valid bundle passes at
+any age, with a warning past 14 days, unless a highest age is given.
+Exit status: 0 valid, 1 missing or not valid, 2 wrong usage, 3 older than N days or not yet true.
+"""
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
+import os
+import sys
 from collections import Counter
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bestehorn_llmmanager.bedrock.catalog.bundled_loader import BundledDataLoader
 from bestehorn_llmmanager.bedrock.models.catalog_structures import CatalogSource, UnifiedCatalog
+from catalog_files import read_catalog_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 FEWEST_MODELS = 100
 FEWEST_REGIONS = 20
+OLD = timedelta(days=14)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = _options(argv)
+    try:
+        data = read_catalog_file(options.file)
+    except ValueError as error:
+        return _fail(1, str(error))
+    if problems := bundle_problems(data):
+        return _fail(1, f"{options.file} is not valid:\n  " + "\n  ".join(problems))
+    metadata = UnifiedCatalog.from_dict(data).metadata
+    age = datetime.now(timezone.utc) - metadata.retrieval_timestamp
+    days_old = f"{age.days} days old" if age >= timedelta(0) else "which is still to come"
+    described = (
+        f"{options.file}: {len(data['models'])} models, "
+        f"{len(metadata.api_regions_queried)} regions, "
+        f"as of {metadata.retrieval_timestamp.isoformat()}, {days_old}"
+    )
+    if options.max_age_days is not None and not _is_between(age, options.max_age_days):
+        return _fail(3, f"{described}; allowed are 0 to {options.max_age_days}. Generate it anew.")
+    print(described)
+    if age > OLD:
+        _warn(f"The bundled catalogue is {days_old}. Generate it anew.")
+    return 0
+
+
+def _is_between(age: timedelta, most_days: int) -> bool:
+    # A clock may be slow by minutes; a bundle of tomorrow is a mistake.
+    return timedelta(hours=-1) <= age <= timedelta(days=most_days)
+
+
+def _warn(message: str) -> None:
+    on_github = os.environ.get("GITHUB_ACTIONS") == "true"
+    print(f"::warning::{message}" if on_github else f"warning: {message}")
+
+
+def _fail(status: int, message: str) -> int:
+    print(f"bundle_validation: {message}", file=sys.stderr)
+    return status
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument(
+        "file", nargs="?", type=Path, default=BundledDataLoader.get_bundled_data_path()
+    )
+    parser.add_argument("--max-age-days", type=int, metavar="N", help="for releases")
+    return parser.parse_args(argv)
 
 
 def content_sha256(data: Mapping[str, Any]) -> str:
@@ -61,3 +124,7 @@ def _model_problems(catalog: UnifiedCatalog) -> Iterator[str]:
         unknown = set(model.region_access) - set(catalog.metadata.api_regions_queried)
         if unknown:
             yield f"{name!r} is in regions that were not asked: {sorted(unknown)}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,4 +1,8 @@
-"""Tests the catalogue that is shipped: its content, its size, and the checks that guard it."""
+"""Tests the catalogue that is shipped: its content, its size, and the checks that guard it.
+
+What is said of the shipped file holds for any that `generate_bundled_data.py` makes: it is renewed
+more often than these tests. How old it may be is the business of a release.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,9 @@ import random
 import re
 import subprocess
 import sys
+import zipfile
 import zlib
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +27,9 @@ from bestehorn_llmmanager import __version__
 from bestehorn_llmmanager.bedrock.catalog import BundledDataLoader
 from bestehorn_llmmanager.bedrock.catalog.bundled_loader import bundled_catalog, read_bundle
 from bestehorn_llmmanager.bedrock.models.access_method import ModelAccessInfo
+from bestehorn_llmmanager.bedrock.models.catalog_structures import UnifiedCatalog
 from bundle_validation import bundle_problems, content_sha256
+from catalog_files import BUNDLE_IN_WHEEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +39,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).parents[4]
 SNAPSHOT = REPOSITORY / "test" / "data" / "bedrock_api_snapshot.json.gz"
 GENERATOR = REPOSITORY / "scripts" / "generate_bundled_data.py"
+VALIDATION = REPOSITORY / "scripts" / "bundle_validation.py"
 
 MODELS = list(bundled_catalog().models.values())
 
@@ -78,25 +86,6 @@ def test_every_region_of_a_model_was_asked_and_every_asked_region_has_models() -
     asked = set(bundled_catalog().metadata.api_regions_queried)
     assert set(bundled_catalog().get_all_regions()) == asked
     assert len(asked) >= 20
-
-
-def test_every_profile_and_model_of_the_snapshot_is_in_it(snapshot: dict[str, Any]) -> None:
-    listings = snapshot["regions"].values()
-    listed_profiles = {
-        profile["inferenceProfileId"]
-        for listing in listings
-        for profile in listing["inferenceProfileSummaries"]
-    }
-    listed_models = {
-        model["modelId"] for listing in listings for model in listing["modelSummaries"]
-    }
-    catalog = bundled_catalog()
-    profiles = {profile.profile_id for model in MODELS for profile in model.profiles}
-    variants = {variant.model_id for model in MODELS for variant in model.context_variants}
-    ids = {model.model_id for model in MODELS} | variants | set(catalog.not_callable)
-    assert len(listed_profiles) > 100
-    assert listed_profiles - profiles == set()
-    assert listed_models - ids == set()
 
 
 def test_no_model_is_both_callable_and_apart() -> None:
@@ -235,25 +224,143 @@ def test_the_checksum_ignores_order_but_no_value(shipped: dict[str, Any]) -> Non
     assert content_sha256(changed) != content_sha256(shipped)
 
 
+# Its age
+
+
+@pytest.fixture
+def bundle_file(tmp_path: Path, shipped: dict[str, Any]) -> Callable[..., Path]:
+    """Writes the shipped bundle with another time, and damaged if wanted."""
+
+    def write(age: timedelta, damage: Callable[[dict[str, Any]], None] | None = None) -> Path:
+        bundle = copy.deepcopy(shipped)
+        retrieved = datetime.now(timezone.utc) - age
+        bundle["metadata"]["retrieval_timestamp"] = retrieved.isoformat()
+        if damage:
+            damage(bundle)
+        path = tmp_path / "bundle.json"
+        path.write_text(json.dumps(bundle), encoding="utf-8")
+        return path
+
+    return write
+
+
+def validate(*arguments: str | Path, on_github: str = "false") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, VALIDATION, *arguments],
+        env={**os.environ, "GITHUB_ACTIONS": on_github},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_valid_bundle_of_any_age_passes_where_nobody_asks_for_its_age() -> None:
+    done = validate()  # what is shipped, whenever these tests run
+    assert done.returncode == 0, done.stderr
+    assert f"{len(MODELS)} models" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("days", "limit", "status", "warned"),
+    [
+        (1, None, 0, False),
+        (13.9, None, 0, False),
+        (14.1, None, 0, True),
+        (400, None, 0, True),
+        (13.9, "30", 0, False),
+        (29.9, "30", 0, True),
+        (30.1, "30", 3, False),
+        (400, "30", 3, False),
+        (0.5, "0", 3, False),
+        (-0.01, "30", 0, False),
+        (-2, "30", 3, False),
+        (-2, None, 0, False),
+    ],
+)
+def test_age_is_a_warning_and_in_a_release_the_end(
+    bundle_file: Callable[..., Path], days: float, limit: str | None, status: int, warned: bool
+) -> None:
+    path = bundle_file(timedelta(days=days))
+    done = validate(path, *(("--max-age-days", limit) if limit else ()))
+    assert (done.returncode, "warning: " in done.stdout) == (status, warned), done
+    age = f" {int(days)} days old" if days >= 0 else "still to come"
+    assert age in done.stdout + done.stderr
+
+
+def test_on_github_the_warning_is_an_annotation(bundle_file: Callable[..., Path]) -> None:
+    done = validate(bundle_file(timedelta(days=20)), on_github="true")
+    assert "\n::warning::The bundled catalogue is 20 days old." in done.stdout
+
+
+def test_a_bundle_that_is_not_valid_fails_at_any_age(bundle_file: Callable[..., Path]) -> None:
+    done = validate(bundle_file(timedelta(days=400), _put(*MICRO, "streaming_supported", False)))
+    assert done.returncode == 1
+    assert "sha256" in done.stderr
+
+
+@pytest.mark.parametrize("content", [None, b"", b"[]", b"{", b"{}", b"\x1f\x8b, cut off"])
+def test_what_is_no_bundle_fails_in_a_sentence(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "bundle.json"
+    if content is not None:
+        path.write_bytes(content)
+    done = validate(path, "--max-age-days", "30")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"bundle_validation: {path}")
+    assert "Traceback" not in done.stderr
+
+
+def test_the_bundle_in_a_wheel_is_the_one_that_is_looked_at(
+    tmp_path: Path, bundle_file: Callable[..., Path]
+) -> None:
+    wheel = tmp_path / "package.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.write(bundle_file(timedelta(days=31)), BUNDLE_IN_WHEEL)
+    assert validate(wheel).returncode == 0
+    assert validate(wheel, "--max-age-days", "30").returncode == 3
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("something.py", "")
+    done = validate(wheel)
+    assert done.returncode == 1
+    assert BUNDLE_IN_WHEEL in done.stderr
+
+
 # From the snapshot to the file
 
 
-@pytest.mark.parametrize("seed", ["0", "1", "4711"])
-def test_the_shipped_file_is_what_the_generator_makes_of_the_snapshot(
-    tmp_path: Path, seed: str
-) -> None:
-    output = tmp_path / "bundle.json"
+def generate(snapshot: Path, output: Path, seed: str = "0") -> bytes:
+    """What the generator makes of a snapshot."""
     subprocess.run(
-        [sys.executable, GENERATOR, "--from-snapshot", SNAPSHOT, "--output", output],
+        [sys.executable, GENERATOR, "--from-snapshot", snapshot, "--output", output],
         env={**os.environ, "PYTHONHASHSEED": seed},
         check=True,
         capture_output=True,
     )
-    assert output.read_bytes() == BundledDataLoader.get_bundled_data_path().read_bytes()
+    return output.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bundle of the snapshot."""
+    return generate(SNAPSHOT, tmp_path_factory.mktemp("generated") / "bundle.json")
+
+
+def test_a_bundle_that_says_that_it_is_from_the_snapshot_is(
+    shipped: dict[str, Any], generated: bytes
+) -> None:
+    if shipped["metadata"]["origin"] == "api":
+        pytest.skip("the shipped bundle is what AWS answered")
+    assert generated == BundledDataLoader.get_bundled_data_path().read_bytes()
+
+
+@pytest.mark.parametrize("seed", ["1", "4711"])
+def test_the_same_snapshot_gives_the_same_bytes(
+    tmp_path: Path, generated: bytes, seed: str
+) -> None:
+    assert generate(SNAPSHOT, tmp_path / "bundle.json", seed) == generated
 
 
 def test_the_order_of_the_snapshot_does_not_matter(
-    tmp_path: Path, snapshot: dict[str, Any]
+    tmp_path: Path, snapshot: dict[str, Any], generated: bytes
 ) -> None:
     dice = random.Random(3)
     regions = list(snapshot["regions"].items())
@@ -263,11 +370,28 @@ def test_the_order_of_the_snapshot_does_not_matter(
         shuffled["regions"][region] = {
             key: dice.sample(summaries, len(summaries)) for key, summaries in listing.items()
         }
-    path, output = tmp_path / "shuffled.json.gz", tmp_path / "bundle.json"
+    path = tmp_path / "shuffled.json.gz"
     path.write_bytes(gzip.compress(json.dumps(shuffled).encode()))
-    subprocess.run(
-        [sys.executable, GENERATOR, "--from-snapshot", path, "--output", output],
-        check=True,
-        capture_output=True,
-    )
-    assert output.read_bytes() == BundledDataLoader.get_bundled_data_path().read_bytes()
+    assert generate(path, tmp_path / "bundle.json") == generated
+
+
+def test_every_profile_and_model_of_the_snapshot_is_in_its_bundle(
+    snapshot: dict[str, Any], generated: bytes
+) -> None:
+    listings = snapshot["regions"].values()
+    listed_profiles = {
+        profile["inferenceProfileId"]
+        for listing in listings
+        for profile in listing["inferenceProfileSummaries"]
+    }
+    listed_models = {
+        model["modelId"] for listing in listings for model in listing["modelSummaries"]
+    }
+    catalog = UnifiedCatalog.from_dict(json.loads(generated))
+    models = catalog.models.values()
+    profiles = {profile.profile_id for model in models for profile in model.profiles}
+    variants = {variant.model_id for model in models for variant in model.context_variants}
+    ids = {model.model_id for model in models} | variants | set(catalog.not_callable)
+    assert len(listed_profiles) > 100
+    assert listed_profiles - profiles == set()
+    assert listed_models - ids == set()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.loaders import create_loader
 
 import bestehorn_llmmanager.bedrock.models.bedrock_response as responses
 import bestehorn_llmmanager.bedrock.models.llm_manager_structures as structures
@@ -559,7 +560,37 @@ def tomorrows_bedrock(monkeypatch: pytest.MonkeyPatch, bedrock: LocalBedrock) ->
         server.shutdown()
 
 
-@pytest.mark.usefixtures("tomorrows_bedrock")
+@pytest.fixture(params=["today", "tomorrow"])
+def botocore_of(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The installed botocore drops these events; a later one will know them and hand them on."""
+    if request.param == "tomorrow":
+        loader = create_loader()
+        version = loader.determine_latest_version("bedrock-runtime", "service-2")
+        place = tmp_path / "bedrock-runtime" / version
+        place.mkdir(parents=True)
+        model = with_novelties(loader.load_service_model("bedrock-runtime", "service-2"))
+        (place / "service-2.json").write_text(json.dumps(model))
+        monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
+
+
+def with_novelties(model: dict[str, Any]) -> dict[str, Any]:
+    shapes = model["shapes"]
+    text = {"shape": "NewText"}
+    mood = {"mood": text, "contentBlockIndex": {"shape": "NonNegativeInteger"}}
+    shapes["NewText"] = {"type": "string"}
+    for name, members in (("NewMood", mood), ("NewEpilogue", {})):
+        shapes[name] = {"type": "structure", "members": members, "event": True}
+    shapes["ConverseStreamOutput"]["members"] |= {
+        "contentBlockMood": {"shape": "NewMood"},
+        "epilogue": {"shape": "NewEpilogue"},
+    }
+    shapes["ContentBlockDelta"]["members"]["smell"] = text
+    return model
+
+
+@pytest.mark.usefixtures("tomorrows_bedrock", "botocore_of")
 def test_defect_29_events_of_unknown_kinds_do_no_harm() -> None:
     response = new_manager().converse_stream(PROMPT)
     assert list(response) == ["Hi"]

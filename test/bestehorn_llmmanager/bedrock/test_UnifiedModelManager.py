@@ -4,16 +4,21 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
 import os
+import shutil
+import subprocess
+import sys
+import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import bestehorn_llmmanager
 from bestehorn_llmmanager.bedrock.catalog import BedrockModelCatalog, CacheMode
+from bestehorn_llmmanager.bedrock.catalog.bundled_loader import BundledDataLoader
 from bestehorn_llmmanager.bedrock.exceptions import LLMManagerError
 from bestehorn_llmmanager.bedrock.models.access_method import ModelAccessInfo
 from bestehorn_llmmanager.bedrock.models.unified_structures import (
@@ -26,7 +31,7 @@ from bestehorn_llmmanager.bedrock.UnifiedModelManager import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from bestehorn_llmmanager.testing import LocalBedrock
 
@@ -59,6 +64,9 @@ NOVA = UnifiedModelInfo(
 RANK = UnifiedModelInfo("Rank", "Cohere", "nova", ["TEXT"], ["TEXT"], False, {"eu-west-1": DIRECT})
 
 
+PACKAGE = Path(bestehorn_llmmanager.__file__).parent
+
+
 def hours_ago(hours: float) -> datetime:
     return datetime.now(timezone.utc) - timedelta(hours=hours)
 
@@ -66,10 +74,10 @@ def hours_ago(hours: float) -> datetime:
 def write(
     manager: UnifiedModelManager, retrieved: datetime | str, *models: UnifiedModelInfo
 ) -> None:
-    time = retrieved if isinstance(retrieved, str) else retrieved.isoformat()
+    text = retrieved if isinstance(retrieved, str) else retrieved.isoformat()
     entries = {model.model_name: model.to_dict() for model in models or (NOVA, RANK)}
     manager.json_output_path.write_text(
-        json.dumps({"retrieval_timestamp": time, "unified_models": entries})
+        json.dumps({"retrieval_timestamp": text, "unified_models": entries})
     )
 
 
@@ -224,6 +232,30 @@ def test_the_status_of_a_file_is_that_of_its_time(
     assert (found["path"], found["exists"]) == (str(manager.json_output_path), True)
 
 
+@pytest.fixture
+def tokyo() -> Iterator[None]:
+    """Local time is nine hours ahead of UTC."""
+    if not hasattr(time, "tzset"):
+        pytest.skip("needs POSIX time zones")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "JST-9")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("tokyo")
+@pytest.mark.parametrize(("hours", "status"), [(1, "valid"), (25, "expired"), (-5, "corrupted")])
+def test_a_time_without_zone_is_local_as_the_previous_release_wrote_it(
+    new: Callable[..., UnifiedModelManager], hours: int, status: str
+) -> None:
+    manager = new()
+    write(manager, datetime.now() - timedelta(hours=hours))  # noqa: DTZ005  (as 0.9.0 did)
+    found = manager.get_cache_status()
+    assert found["status"] == status
+    assert found.get("age_hours") == (pytest.approx(hours, abs=0.2) if hours > 0 else None)
+
+
 def test_the_status_tells_what_is_missing_corrupted_or_ignored(
     new: Callable[..., UnifiedModelManager],
 ) -> None:
@@ -353,18 +385,9 @@ def test_the_age_that_is_allowed_is_that_of_the_catalogues_cache_too(
     manager.ensure_data_available()
     assert bedrock.count() == asked
     manager = new(max_cache_age_hours=1)
+    manager.json_output_path.unlink()  # it has what the bundle has, if that is newer
     manager.ensure_data_available()
     assert bedrock.count() == 2 * asked
-
-
-def test_where_aws_does_not_answer_the_expired_file_does_if_it_is_the_newest(
-    new: Callable[..., UnifiedModelManager], caplog: pytest.LogCaptureFixture
-) -> None:
-    manager = new()
-    write(manager, hours_ago(25))
-    assert manager.ensure_data_available().unified_models == {"Nova": NOVA, "Rank": RANK}
-    assert "AWS did not answer" in caplog.text
-    assert {record.levelno for record in caplog.records} == {logging.WARNING}
 
 
 def test_where_aws_does_not_answer_and_there_is_no_file_the_package_does(
@@ -373,24 +396,90 @@ def test_where_aws_does_not_answer_and_there_is_no_file_the_package_does(
     assert new().ensure_data_available().model_count > 100
 
 
+# The package may have been made a minute ago: what is said of old data is tried on an older one.
+
+
+@pytest.fixture(scope="module")
+def old_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a copy of the package is, the catalogue of which is thirty days old."""
+    folder = tmp_path_factory.mktemp("old_package")
+    unneeded = shutil.ignore_patterns("__pycache__", "testing")
+    shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=unneeded)
+    bundle = folder / BundledDataLoader.get_bundled_data_path().relative_to(PACKAGE.parent)
+    data = json.loads(bundle.read_text(encoding="utf-8"))
+    metadata = data["metadata"]
+    for entry in (metadata, *metadata["regions_metadata"].values()):
+        entry["retrieval_timestamp"] = hours_ago(30 * 24).isoformat()
+    bundle.write_text(json.dumps(data), encoding="utf-8")
+    return folder
+
+
+ENSURE_DATA = """if True:
+    import json, logging, sys
+    from pathlib import Path
+    from bestehorn_llmmanager.bedrock.UnifiedModelManager import (
+        UnifiedModelManager, UnifiedModelManagerError
+    )
+    logging.basicConfig(format="%(levelname)s %(message)s")
+    manager = UnifiedModelManager(Path(sys.argv[1]), **json.loads(sys.argv[2]))
+    try:
+        print(manager.ensure_data_available().model_count)
+    except UnifiedModelManagerError as error:
+        print(error)
+"""
+
+
+def ensured_where_aws_does_not_answer(
+    old_package: Path, path: Path, **options: bool
+) -> tuple[str, list[str]]:
+    """How many models an old package has for the file `path`, or its refusal; and its log."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-W", "ignore::DeprecationWarning", "-c", ENSURE_DATA),
+            *(str(path), json.dumps(options)),
+        ],
+        env={**os.environ, "PYTHONPATH": str(old_package)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip(), done.stderr.splitlines()
+
+
+def test_where_aws_does_not_answer_the_expired_file_does_if_it_is_the_newest(
+    new: Callable[..., UnifiedModelManager], old_package: Path
+) -> None:
+    path = new().json_output_path
+    write(new(), hours_ago(25))
+    said, logged = ensured_where_aws_does_not_answer(old_package, path)
+    assert said == "2"
+    assert any("AWS did not answer" in line for line in logged)
+    assert {line.split()[0] for line in logged} == {"WARNING"}
+    write(new(), hours_ago(31 * 24))
+    said, _ = ensured_where_aws_does_not_answer(old_package, path)
+    assert int(said) > 100
+
+
 @pytest.mark.parametrize("has_file", [True, False])
 def test_strict_mode_refuses_old_data(
-    new: Callable[..., UnifiedModelManager], has_file: bool
+    new: Callable[..., UnifiedModelManager], old_package: Path, has_file: bool
 ) -> None:
-    manager = new(strict_cache_mode=True)
+    path = new().json_output_path
     if has_file:
-        write(manager, hours_ago(25))
-    before = list(manager.json_output_path.parent.glob("*.json"))
-    with pytest.raises(UnifiedModelManagerError, match="strict_cache_mode"):
-        manager.ensure_data_available()
-    assert list(manager.json_output_path.parent.glob("*.json")) == before
+        write(new(), hours_ago(25))
+    before = list(path.parent.glob("*.json"))
+    said, _ = ensured_where_aws_does_not_answer(old_package, path, strict_cache_mode=True)
+    assert "strict_cache_mode" in said
+    assert list(path.parent.glob("*.json")) == before
 
 
 def test_whoever_ignores_age_gets_data_of_any_age(
-    new: Callable[..., UnifiedModelManager],
+    new: Callable[..., UnifiedModelManager], old_package: Path
 ) -> None:
-    manager = new(strict_cache_mode=True, ignore_cache_age=True)
-    assert manager.ensure_data_available().model_count > 100
+    path = new().json_output_path
+    options = {"strict_cache_mode": True, "ignore_cache_age": True}
+    said, _ = ensured_where_aws_does_not_answer(old_package, path, **options)
+    assert int(said) > 100
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,11 +29,16 @@ if sys.platform != "win32":
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Two cores are shared with servers and processes that tests start: time is no law here.
+# Two cores are shared with servers and processes that tests start: time is no law here. Each night
+# laws are tried with more examples.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("shared-machine", UNHURRIED)
+settings.register_profile("shared-machine", UNHURRIED, max_examples=40)
 settings.register_profile("thorough", UNHURRIED, max_examples=1000)
 settings.load_profile("shared-machine")
+
+# Who starts the tests in the background has them ignore Ctrl-C, and so the programs that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FALLBACK = CatalogFilePaths.get_fallback_cache_directory()
 DATA = Path(__file__).parent / "data"

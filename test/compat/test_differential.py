@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 RECORDED = HERE / "recorded" / "differential.json.gz"
 DOCUMENT = HERE.parents[1] / "docs" / "differences.md"
+pytestmark = pytest.mark.xdist_group("differential")  # what they compare is made once
 OF_VALUES = r"^(pickle|dict) of |^cache file$"
 
 

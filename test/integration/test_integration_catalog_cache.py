@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 FALLBACK = Path("/tmp/bestehorn-llmmanager-cache")
 NAME = "bedrock_catalog.json"
+MOMENT_HOURS = 1e-6
 NOTHING: dict[str, list[Any]] = {"modelSummaries": [], "inferenceProfileSummaries": []}
 VIRGINIA, IRELAND, TOKYO = REGIONS = ("us-east-1", "eu-west-1", "ap-northeast-1")
 
@@ -70,6 +71,12 @@ def shift(directory: Path, by: timedelta, *regions: str) -> None:
             entry["retrieval_timestamp"] = (at - by).isoformat()
     metadata["retrieval_timestamp"] = min(entry["retrieval_timestamp"] for _, entry in entries)
     (directory / NAME).write_text(json.dumps(data))
+
+
+def expire(directory: Path) -> None:
+    """Let what AWS said be older than `MOMENT_HOURS`, and newer than the bundle of any age."""
+    age = datetime.now(timezone.utc) - bundled_catalog().metadata.retrieval_timestamp
+    shift(directory, min(age / 2, timedelta(days=30)))
 
 
 def requests_per_region(bedrock: LocalBedrock) -> dict[str, int]:
@@ -171,8 +178,10 @@ def test_a_file_expires(
 ) -> None:
     catalog_in(cache_dir).ensure_catalog_available()
     shift(cache_dir, timedelta(hours=age_hours))
-    metadata = catalog_in(cache_dir, cache_max_age_hours=1).get_catalog_metadata()
-    assert metadata.source is (CatalogSource.API if asked else CatalogSource.CACHE)
+    # The bundle may have been made a minute ago, and would beat the file.
+    catalog = catalog_in(cache_dir, cache_max_age_hours=1, fallback_to_bundled=False)
+    source = catalog.get_catalog_metadata().source
+    assert source is (CatalogSource.API if asked else CatalogSource.CACHE)
     assert bedrock.count() == (12 if asked else 6)
 
 
@@ -414,7 +423,7 @@ def test_an_empty_listing_does_not_replace_what_is_loaded(
         shift(cache_dir, timedelta(hours=25))
         path = cache_dir / NAME
         path.write_text(json.dumps({**json.loads(path.read_text()), "endpoint": empty.url}))
-        later = catalog_in(cache_dir)
+        later = catalog_in(cache_dir, fallback_to_bundled=False)
         assert [model.model_id for model in later.list_models(IRELAND)] == before
 
 
@@ -440,7 +449,7 @@ def test_a_refusal_counts_though_older_data_is_there(
     bedrock.fail(Fault.access_denied(), region=IRELAND)
     catalog_in(cache_dir).ensure_catalog_available()
     asked = bedrock.count()
-    metadata = catalog_in(cache_dir).get_catalog_metadata()
+    metadata = catalog_in(cache_dir, fallback_to_bundled=False).get_catalog_metadata()
     assert bedrock.count() == asked
     assert metadata.unavailable_regions[IRELAND].kind == "denied"
     assert metadata.regions_metadata[IRELAND].source is CatalogSource.CACHE
@@ -472,10 +481,9 @@ def test_an_expired_file_beats_the_bundle_when_nobody_answers(
     bedrock: LocalBedrock, cache_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     catalog_in(cache_dir).ensure_catalog_available()
-    age = datetime.now(timezone.utc) - bundled_catalog().metadata.retrieval_timestamp
-    shift(cache_dir, min(age / 2, timedelta(days=30)))
+    expire(cache_dir)
     bedrock.fail(Fault.unavailable())
-    metadata = catalog_in(cache_dir, cache_max_age_hours=0.001).get_catalog_metadata()
+    metadata = catalog_in(cache_dir, cache_max_age_hours=MOMENT_HOURS).get_catalog_metadata()
     assert metadata.source is CatalogSource.CACHE
     assert "no live model catalogue" in caplog.text
 
@@ -579,9 +587,9 @@ def test_in_the_background_an_expired_file_answers_first(
     bedrock: LocalBedrock, cache_dir: Path
 ) -> None:
     catalog_in(cache_dir).ensure_catalog_available()
-    shift(cache_dir, timedelta(hours=25))
+    expire(cache_dir)
     bedrock.fail(Fault.slow(0.3))
-    catalog = catalog_in(cache_dir, refresh="background")
+    catalog = catalog_in(cache_dir, cache_max_age_hours=MOMENT_HOURS, refresh="background")
     assert catalog.get_catalog_metadata().source is CatalogSource.CACHE
     assert within(10, lambda: catalog.get_catalog_metadata().source is CatalogSource.API)
 

@@ -441,8 +441,9 @@ def ensured_where_aws_does_not_answer(
         env={**os.environ, "PYTHONPATH": str(old_package)},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    assert done.returncode == 0, done.stderr
     return done.stdout.strip(), done.stderr.splitlines()
 
 

@@ -234,7 +234,7 @@ def test_the_pool_is_large_unless_its_size_was_chosen(
 def test_thirty_two_threads_keep_their_connections(
     snapshot: dict[str, Any], bedrock: LocalBedrock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bedrock.fail(Fault.slow(0.2))  # so that all are under way at once
+    bedrock.fail(Fault.slow(0.5))  # so that all are under way at once
     client = AuthManager(boto3_config=Boto3Config()).runtime_client("us-east-1")
     with caplog.at_level(logging.WARNING, logger="urllib3"):
         in_threads(32, lambda: ask(client))

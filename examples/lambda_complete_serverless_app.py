@@ -107,7 +107,7 @@ def respond(
     prompt = prompt_of(event)
     if prompt is None:
         return 400, {"error": f'Send {{"prompt": "…"}}, of 1 to {LONGEST_PROMPT} characters.'}, {}
-    seconds = context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_ANSWER
+    seconds = max(context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_ANSWER, 0.1)
     try:
         return answer(prompt, seconds)
     except RequestValidationError as error:
@@ -132,7 +132,7 @@ def prompt_of(event: dict[str, Any]) -> str | None:
     body = event.get("body") or ""
     try:
         content = json.loads(base64.b64decode(body) if event.get("isBase64Encoded") else body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     prompt = content.get("prompt") if isinstance(content, dict) else None
     is_prompt = isinstance(prompt, str) and 0 < len(prompt.strip()) <= LONGEST_PROMPT

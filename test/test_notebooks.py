@@ -31,7 +31,11 @@ TRACES = re.compile(
     re.IGNORECASE,
 )
 
-each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+NEEDS = {"Caching": [pytest.mark.needs_member("cachePoint")]}
+
+each_notebook = pytest.mark.parametrize(
+    "path", [pytest.param(p, id=p.stem, marks=NEEDS.get(p.stem, [])) for p in NOTEBOOKS]
+)
 
 
 def test_all_notebooks_are_there() -> None:

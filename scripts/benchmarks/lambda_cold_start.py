@@ -46,7 +46,7 @@ for page in control.get_paginator("list_inference_profiles").paginate():
 LIBRARY = f"""
 from bestehorn_llmmanager import CacheMode, LLMManager
 manager = LLMManager(["Claude Haiku 4.5"], [{REGION!r}], timeout=8, %s)
-manager.connect()
+manager.connect(timeout=28)
 
 def handler(event, context):
     response = manager.converse(

@@ -251,18 +251,27 @@ class LLMManager:
         vars(self).update(state)
         self._start()
 
-    def connect(self) -> None:
+    def connect(self, timeout: float | None = None) -> None:
         """Make the client of the first call now: in the initialisation of a Lambda function.
 
         Otherwise the first call does it, which takes long where the catalogue came from a cache or
         from the package: then botocore has not been imported yet. Asks for credentials, and sends
         nothing to Bedrock.
 
+        Args:
+            timeout: Seconds, if the call will pass a `timeout`. Clients differ by how long they
+                wait; once botocore is there, another one takes milliseconds.
+
         Raises:
             AuthenticationError: There are no credentials, or the client cannot be made.
+            ConfigurationError: `timeout` is not a number of seconds above 0.
         """
-        first = self._table.ordered(self._retry_config.retry_strategy, self._columns)[0]
-        self._auth_manager.runtime_client(first.region)
+        targets = self._table.ordered(self._retry_config.retry_strategy, self._columns)
+        deadline = self._deadline(timeout)
+        seconds = None
+        if deadline is not None and deadline.is_hard:
+            seconds = deadline.at - time.monotonic()
+        self._auth_manager.runtime_client(targets[0].region, seconds, len(targets) > 1)
 
     def close(self) -> None:
         """Close all connections. The next call opens new ones."""

@@ -161,9 +161,24 @@ def test_the_text_form_has_no_secret() -> None:
     assert repr(manager) == "LLMManager(models=2, regions=1, auth=credentials)"
 
 
-def test_connecting_leaves_nothing_to_import_or_to_make_for_the_first_call(
-    bedrock: LocalBedrock,
+@pytest.mark.parametrize(
+    ("own", "timeout"), [(None, None), (None, 28), (None, 10.5), (60, None), (60, 5)]
+)
+@pytest.mark.parametrize("regions", [["us-east-1"], ["us-east-1", "us-west-2"]])
+def test_connecting_leaves_no_client_to_make_for_the_first_call(
+    bedrock: LocalBedrock, own: float | None, timeout: float | None, regions: list[str]
 ) -> None:
+    options = {} if own is None else {"timeout": own}
+    manager = new_manager(regions=regions, **options)
+    manager.connect(timeout)
+    assert not bedrock.requests
+    made = dict(manager._auth_manager._runtime_clients)
+    assert len(made) == 1
+    manager.converse(PROMPT, timeout=timeout)
+    assert manager._auth_manager._runtime_clients == made
+
+
+def test_connecting_imports_what_the_first_call_needs(bedrock: LocalBedrock) -> None:
     code = """
 import sys
 from bestehorn_llmmanager import CacheMode, LLMManager
@@ -173,13 +188,9 @@ manager = LLMManager(
 assert "botocore" not in sys.modules
 manager.connect()
 assert "botocore.session" in sys.modules
-client = manager._auth_manager.get_bedrock_client("us-east-1")
-manager.connect()
-manager.converse([{"role": "user", "content": [{"text": "Hello"}]}])
-assert manager._auth_manager.get_bedrock_client("us-east-1") is client
 """
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert [request.operation for request in bedrock.requests] == ["Converse"]
+    assert not bedrock.requests
 
 
 def test_connecting_without_credentials_is_said_at_once() -> None:

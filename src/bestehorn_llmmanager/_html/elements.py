@@ -50,6 +50,7 @@ _LONGEST_TEXT = 2_000
 _LONGEST_NAME = 100
 _SECOND = 1000.0
 _SHORT = 10.0
+_LARGEST = 10**15  # larger ones may be no floats
 
 
 class Markup(str):
@@ -125,8 +126,9 @@ def bar(start: float, length: float, whole: float, kind: str) -> Markup:
 
 def number(value: object) -> float:
     """`value` if it is a finite number from 0 on, else 0."""
-    is_number = isinstance(value, (int, float)) and isfinite(value)
-    return max(float(value), 0.0) if is_number else 0.0  # type: ignore[arg-type]  # it is one
+    if not isinstance(value, (int, float)) or (isinstance(value, float) and not isfinite(value)):
+        return 0.0
+    return float(min(max(value, 0), _LARGEST))
 
 
 def milliseconds(value: object) -> str | None:

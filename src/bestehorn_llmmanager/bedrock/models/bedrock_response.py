@@ -320,7 +320,8 @@ class BedrockResponse(OriginAccessors, TokenAccessors):
             )
             for entry in data.get("validation_attempts") or ()
         ]
-        values["attempt_log"] = [_record_of(entry) for entry in data.get("attempt_log") or ()]
+        log = data.get("attempt_log")
+        values["attempt_log"] = list(map(_record_of, log)) if isinstance(log, list) else []
         return cls(**values)
 
 

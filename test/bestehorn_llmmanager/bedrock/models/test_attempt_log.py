@@ -64,3 +64,7 @@ def test_what_has_nothing_of_a_record_stays_as_it_is() -> None:
 def test_what_earlier_versions_wrote_has_no_record() -> None:
     assert BedrockResponse.from_dict({"success": True}).attempt_log == []
     assert BedrockResponse.from_dict({"success": True, "attempt_log": None}).attempt_log == []
+
+
+def test_a_log_that_is_no_list_is_left_out() -> None:
+    assert BedrockResponse.from_dict({"success": True, "attempt_log": 5}).attempt_log == []

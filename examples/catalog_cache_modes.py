@@ -89,7 +89,7 @@ def show_memory(ask: Callable[[str, BedrockModelCatalog], None]) -> None:
 
 
 def show_none(ask: Callable[[str, BedrockModelCatalog], None]) -> None:
-    print("\nCacheMode.NONE: nothing is kept beyond what is loaded; no file is looked for")
+    print("\nCacheMode.NONE: in the object; no file is looked for")
     catalog = BedrockModelCatalog(cache_mode=CacheMode.NONE, regions=REGIONS)
     ask("first object", catalog)
     ask("the same again", catalog)

@@ -3,8 +3,8 @@
     python scripts/check_package.py DIST [--tag TAG] [--install]
 
 Looks at what is in DIST: one wheel and one sdist of the version of this tree (which TAG names as
-`v` and the version), each with exactly the files of the package, byte for byte. With --install, each
-goes into a fresh environment, where the quickstart runs and importing the package must stay small.
+`v` and the version), each with exactly the files of the package, byte for byte. With --tag, the
+description must not say any more that the version is to be released. With --install, each goes into a fresh environment, where the quickstart runs and importing the package must stay small.
 Exit status: 0 all is well, 1 something is wrong, 2 wrong usage.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -38,6 +39,7 @@ LICENCE = "licenses/LICENSE"
 # Four modules of ours and the standard library are loaded on CPython 3.10 to 3.14; boto3 has 357.
 MOST_MODULES = 20
 IMPORTS = 5
+_UNRELEASED = re.compile(r"Until \d\S*\s+is\s+released")
 IMPORT = f"""if True:
     import sys, time
     before, start = set(sys.modules), time.perf_counter()
@@ -53,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if (len(wheels), len(sdists)) != (1, 1):
         return _failed([f"{options.dist} has {len(wheels)} wheels and {len(sdists)} sdists"])
     [wheel], [sdist] = wheels, sdists
-    problems = [*artefact_problems(wheel, sdist), *tag_problems(options.tag)]
+    problems = [*artefact_problems(wheel, sdist), *tag_problems(options.tag, wheel)]
     if options.install and not problems:
         problems = [p for artefact in (wheel, sdist) for p in installed_problems(artefact)]
     return _failed(problems) if problems else 0
@@ -143,10 +145,15 @@ def _metadata_problems(described: Mapping[str, bytes]) -> Iterator[str]:
         yield "the wheel's description is not the README"
 
 
-def tag_problems(tag: str | None) -> Iterator[str]:
-    """Whether the tag, if there is one, names this version."""
-    if tag is not None and tag != f"v{__version__}":
+def tag_problems(tag: str | None, wheel: Path) -> Iterator[str]:
+    """Why the wheel must not be released under the tag, if there is one."""
+    if tag is None:
+        return
+    if tag != f"v{__version__}":
         yield f"the tag is {tag!r}, the version {__version__}: `v{__version__}` was expected"
+    metadata = wheel_files(wheel).get(f"{PACKAGE}-{__version__}.dist-info/METADATA", b"")
+    if unreleased := _UNRELEASED.search(metadata.decode("utf-8", "replace")):
+        yield f"the description, which is the README, still says {unreleased[0]!r}"
 
 
 def installed_problems(artefact: Path) -> Iterator[str]:

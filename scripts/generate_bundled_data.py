@@ -1,10 +1,13 @@
 """Makes the catalogue that the package carries, from the live API or from a recorded snapshot.
 
     python scripts/generate_bundled_data.py [--profile NAME] [--regions A B …] [--record FILE]
+                                            [--keep-regions-of BUNDLE] [--explain]
     python scripts/generate_bundled_data.py --from-snapshot FILE
 
-The same input gives the same bytes. The file is replaced only if the new one is valid.
-Exit status: 0 written, 1 no data to be had, 2 wrong usage, 3 the data is not valid.
+The same input gives the same bytes. The file is replaced only if the new one is valid. A region that
+neither answers nor refuses is asked once more. Without --explain no account id and no ARN is printed.
+Exit status: 0 written, 1 no data to be had, 2 wrong usage, 3 the data is not valid, 4 a region of
+BUNDLE neither answered nor refused.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import argparse
 import gzip
 import json
 import os
+import re
 import sys
 import zlib
 from dataclasses import replace
@@ -25,6 +29,7 @@ from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
 from bestehorn_llmmanager.bedrock.catalog.api_fetcher import BedrockAPIFetcher, RawCatalogData
 from bestehorn_llmmanager.bedrock.catalog.bundled_loader import BundledDataLoader
 from bestehorn_llmmanager.bedrock.catalog.name_normalizer import normalize_model_name
+from bestehorn_llmmanager.bedrock.catalog.regions import all_regions
 from bestehorn_llmmanager.bedrock.catalog.transformer import CatalogTransformer
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import APIFetchError
 from bestehorn_llmmanager.bedrock.models.catalog_structures import (
@@ -38,23 +43,29 @@ from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
 )
 from bestehorn_llmmanager.bedrock.models.model_details import ModelFacts, NotCallableModel
 from bundle_validation import bundle_problems, content_sha256
+from catalog_files import read_catalog_file
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping, Sequence
 
 INPUTS = Path(__file__).parent / "bundled_data"
 SWEEP_SECONDS = 120
+# What a region says that asking it again would not change: see `RegionFailure.kind`.
+REFUSALS = {"opted_out", "denied", "no_endpoint"}
 RETIRED = "retired by its provider; Bedrock does not offer it any more"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     options = _options(argv)
     try:
+        kept = _regions_of(options.keep_regions_of) if options.keep_regions_of else set()
         raw, retrieved = _raw_data(options)
     except (APIFetchError, OSError, ValueError) as error:
-        return _fail(1, f"no data: {error}")
+        reason = str(error) if options.explain else _without_identities(str(error))
+        return _fail(1, f"no data: {reason}")
+    failures = _failures(raw, explain=options.explain)
     if not raw.has_data:
-        return _fail(1, "no data: there is no region in it")
+        return _fail(1, "\n".join(["no data: no region answered", *failures]))
     bundle = make_bundle(raw, retrieved, origin="snapshot" if options.from_snapshot else "api")
     problems = bundle_problems(bundle)
     try:
@@ -62,6 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             _record(options.record, raw, retrieved)
         if problems:
             return _fail(3, "not valid, nothing replaced:\n  " + "\n  ".join(problems))
+        if kept.intersection(_unanswered(raw)):
+            return _fail(4, "\n".join(["a region would be lost, nothing replaced", *failures]))
         text = json.dumps(bundle, separators=(",", ":"), ensure_ascii=False)
         _replace(options.output, text + "\n")
     except OSError as error:
@@ -71,9 +84,35 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"{len(bundle['metadata']['api_regions_queried'])} regions, "
         f"{len(raw.failed_regions)} regions failed, as of {retrieved.isoformat()}"
     )
-    for region, reason in sorted(raw.failed_regions.items()):
-        print(f"  {region}: {reason}")
+    for line in failures:
+        print(line)
     return 0
+
+
+def _regions_of(bundle: Path) -> set[str]:
+    metadata = UnifiedCatalog.from_dict(read_catalog_file(bundle)).metadata
+    return set(metadata.api_regions_queried)
+
+
+def _unanswered(raw: RawCatalogData) -> list[str]:
+    return [region for region, kind in raw.failure_kinds.items() if kind not in REFUSALS]
+
+
+def _failures(raw: RawCatalogData, *, explain: bool) -> list[str]:
+    """A line for each region that failed. AWS's own sentence quotes the caller: his ARN."""
+    return [
+        f"  {region}: {reason if explain else _named(raw.failure_kinds[region], reason)}"
+        for region, reason in sorted(raw.failed_regions.items())
+    ]
+
+
+def _named(kind: str, reason: str) -> str:
+    code = re.match(r"([A-Za-z]+): ", reason)
+    return f"{kind}, {code[1]}" if code else kind
+
+
+def _without_identities(text: str) -> str:
+    return re.sub(r"arn:\S+|\b\d{12}\b", "[left out]", text)
 
 
 def make_bundle(raw: RawCatalogData, retrieved: datetime, *, origin: str) -> dict[str, Any]:
@@ -228,7 +267,24 @@ def _raw_data(options: argparse.Namespace) -> tuple[RawCatalogData, datetime]:
         return read_snapshot(options.from_snapshot)
     auth = AuthConfig(AuthenticationType.PROFILE, options.profile) if options.profile else None
     fetcher = BedrockAPIFetcher(AuthManager(auth), SWEEP_SECONDS, options.max_workers)
-    return fetcher.fetch_all_data(options.regions), datetime.now(timezone.utc)
+    return _swept(fetcher, options.regions or all_regions()), datetime.now(timezone.utc)
+
+
+def _swept(fetcher: BedrockAPIFetcher, regions: Sequence[str]) -> RawCatalogData:
+    """What the regions list; those that neither answer nor refuse are asked twice."""
+    first = fetcher.sweep(regions)
+    again = fetcher.sweep(unanswered) if (unanswered := _unanswered(first)) else RawCatalogData()
+    raw = RawCatalogData()
+    for region in sorted({*first.successful_regions, *again.successful_regions}):
+        source = again if region in again.foundation_models else first
+        raw.add_region_data(
+            region, source.foundation_models[region], source.inference_profiles[region]
+        )
+    for region, reason in {**first.failed_regions, **again.failed_regions}.items():
+        if region not in raw.foundation_models:
+            kinds = {**first.failure_kinds, **again.failure_kinds}
+            raw.add_region_failure(region, reason, kinds[region])
+    return raw
 
 
 def read_snapshot(path: Path) -> tuple[RawCatalogData, datetime]:
@@ -281,6 +337,10 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     source.add_argument("--record", type=Path, metavar="FILE", help="keep the raw answers")
     parser.add_argument("--profile", help="AWS profile for the live API")
     parser.add_argument("--regions", nargs="+", metavar="REGION", help="default: all commercial")
+    parser.add_argument(
+        "--keep-regions-of", type=Path, metavar="BUNDLE", help="each answers, or refuses"
+    )
+    parser.add_argument("--explain", action="store_true", help="print what AWS says in full")
     parser.add_argument("--max-workers", type=int, default=10, help="regions in flight (10)")
     parser.add_argument(
         "--output", type=Path, default=BundledDataLoader.get_bundled_data_path(), help="the file"

@@ -12,12 +12,14 @@ import json
 import os
 import queue
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import uuid
+from contextlib import ExitStack
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -79,6 +81,8 @@ def why_not_isolated() -> str | None:
         return "mount namespaces are Linux's"
     if os.geteuid() != 0:
         return "a mount namespace needs root"
+    if shutil.which("unshare") is None:
+        return "a mount namespace needs the program `unshare`"
     tried = subprocess.run(
         _isolated(["true"], ()), capture_output=True, text=True, check=False, env={**os.environ}
     )
@@ -108,8 +112,6 @@ class LambdaFunction:
         isolated: bool = False,
     ) -> None:
         self._task_root = task_root.resolve()
-        self._api = _RuntimeAPI()
-        self._log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  (closed by `__exit__`)
         command = [sys.executable, "-m", "awslambdaric", handler]
         self._command = _isolated(command, [self._task_root]) if isolated else command
         self._environment = {
@@ -124,30 +126,34 @@ class LambdaFunction:
             "_HANDLER": handler,
             **environment,
             "AWS_DEFAULT_REGION": region,
-            "AWS_LAMBDA_RUNTIME_API": self._api.address,
             "AWS_REGION": region,
         }
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            self._command,
-            cwd=self._task_root,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            text=True,
-        )
+        with ExitStack() as opened:
+            self._log = opened.enter_context(
+                tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+            )
+            self._api = _RuntimeAPI()
+            opened.callback(self._api.close)
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=self._task_root,
+                env={**self._environment, "AWS_LAMBDA_RUNTIME_API": self._api.address},
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                text=True,
+            )
+            opened.callback(self._process.wait)
+            opened.callback(self._process.kill)
+            self._opened = opened.pop_all()
         return self
 
     def __exit__(self, *exception: object) -> None:
         """End the process."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
-        self._api.close()
-        self._log.close()
+        self._opened.close()
 
     def invoke(self, event: Any, *, seconds: float = 30.0) -> Any:
         """What the handler returns; it is told that it has so many `seconds`.
@@ -240,7 +246,9 @@ class _RuntimeAPI:
         self.is_asked = False
         self._events: queue.Queue[tuple[bytes, float] | None] = queue.Queue()
         self._server = _Server(("127.0.0.1", 0), self._new_handler())
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), daemon=True
+        )
         self._thread.start()
 
     @property

@@ -29,7 +29,7 @@ ROWS = {
     "the same: CPU per request": "CPU per request, library / bare",
     "listing 31 regions, 50 ms a call": "50 ms",
 }
-_RATIO = re.compile(r"(\d\.\d+) \((\d\.\d+) to (\d\.\d+)\)")
+_RATIO = re.compile(r"(\d+\.\d+) \((\d+\.\d+) to (\d+\.\d+)\)")
 
 _WIDTH, _LEFT, _RIGHT = 760, 270, 590
 _TOP, _STEP = 84, 34
@@ -75,7 +75,14 @@ def ratios(text: str) -> dict[str, Ratio]:
 
 
 def draw(values: dict[str, Ratio]) -> str:
-    """The picture as SVG."""
+    """The picture as SVG.
+
+    Raises:
+        ValueError: A value is outside of the scale.
+    """
+    for label, ratio in values.items():
+        if not all(_LOWEST <= value <= _HIGHEST for value in ratio):
+            raise ValueError(f"{label!r} is {ratio}: the scale is {_LOWEST} to {_HIGHEST}")
     height = _TOP + len(values) * _STEP + 40
     bottom = _TOP + len(values) * _STEP - 8
     parts = [

@@ -27,6 +27,7 @@ import sysconfig
 import tempfile
 import time
 import venv
+from importlib.metadata import requires
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -216,7 +217,9 @@ def environment(root: Path, place: Path) -> Path:
     (own / "library.pth").write_text("\n".join([str(root / "src"), *packages, ""]))
     metadata = own / f"bestehorn_llmmanager-{VERSION}.dist-info" / "METADATA"
     metadata.parent.mkdir()
-    metadata.write_text(f"Metadata-Version: 2.1\nName: bestehorn-llmmanager\nVersion: {VERSION}\n")
+    lines = ["Metadata-Version: 2.1", "Name: bestehorn-llmmanager", f"Version: {VERSION}"]
+    lines += [f"Requires-Dist: {each}" for each in requires("bestehorn-llmmanager") or ()]
+    metadata.write_text("\n".join([*lines, ""]))
     script = "import bestehorn_llmmanager as it; print(it.__version__, it.__file__)"
     found, expected = _output(python, script), root / "src" / "bestehorn_llmmanager" / "__init__.py"
     if found != f"{VERSION} {expected}":

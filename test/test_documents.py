@@ -172,6 +172,18 @@ def test_the_structure_names_every_room_and_none_that_is_gone() -> None:
     assert sorted(str(room.relative_to(package)) for room in rooms - named) == []
 
 
+def test_the_structure_names_every_script_and_nothing_twice() -> None:
+    text = (DOCS / "ProjectStructure.md").read_text(encoding="utf-8")
+    scripts = {f"`scripts/{path.name}`" for path in (ROOT / "scripts").glob("*.py")}
+    assert len(scripts) > 10
+    assert {script for script in scripts if script not in text} == set()
+    beside = text.partition("Beside the package:\n\n")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| (`.*?) \|", beside, re.MULTILINE)
+    names = [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+    assert len(names) > len(rows) > 15
+    assert sorted(set(names)) == sorted(names)
+
+
 def test_every_dependency_has_its_reason() -> None:
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("[tool.")[0]
     text = (
@@ -212,6 +224,28 @@ def test_the_policies_are_valid_and_name_actions_that_exist(tmp_path: Path) -> N
     done = python("-c", "from cfnlint.runner import main; main()", str(path))
     assert len(resources) == 2
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_models_of_profiles_are_permitted_through_their_profile_alone() -> None:
+    policy = json.loads(document_code.blocks(SECURITY, "json")[0])
+    calls = [each for each in policy["Statement"] if each["Resource"] != "*"]
+    conditions = [each.get("Condition") for each in calls if ":inference-profile/" in str(each)]
+    [profile] = [each["Resource"] for each in calls if isinstance(each["Resource"], str)]
+    assert ":inference-profile/" in profile
+    assert conditions == [None, {"StringEquals": {"bedrock:InferenceProfileArn": profile}}]
+    of_models = [each for each in calls if "::foundation-model/" in str(each["Resource"])]
+    assert [each["Condition"] for each in of_models] == conditions[1:]
+
+
+PROSE = [page for page in PAGES if page.name != "forLLMConsumption.md"]
+
+
+@pytest.mark.parametrize("page", [*PROSE, *(ROOT / "examples").glob("*.md")], ids=shortened)
+def test_lines_of_text_are_wrapped(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    shown = re.compile(r"^```.*?^```|^<!-- invisible.*?^-->", re.DOTALL | re.MULTILINE)
+    lines = [line for line in shown.sub("", text).splitlines() if not line.startswith(("|", "- ["))]
+    assert [line for line in lines if len(line) > 120] == []
 
 
 def test_the_chart_shows_what_the_document_says() -> None:

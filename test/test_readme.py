@@ -52,7 +52,39 @@ def test_it_can_be_read_in_one_go() -> None:
     assert len(TEXT.splitlines()) < 300
 
 
+def test_the_figures_are_those_of_the_measurements() -> None:
+    text = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    costs = TEXT.partition("## What it costs")[2].partition("\n## ")[0]
+    figures = re.findall(r"(less than )?([\d.]+) (µs|ms)", costs)
+    assert [number for _, number, _ in figures] == re.findall(r"(?<!\w)\d[\d.]*", costs)
+    exact = [f" {number} {unit} " for limit, number, unit in figures if not limit]
+    assert len(exact) == 2
+    assert [figure for figure in exact if figure not in text] == []
+    [limit] = [number for limit, number, _ in figures if limit]
+    [import_row] = re.findall(r"^\| `import bestehorn_llmmanager`.*$", text, re.MULTILINE)
+    [upper_quartile] = re.findall(r" ms \(.* to ([\d.]+)\)", import_row)
+    assert float(upper_quartile) < float(limit)
+
+
 def test_what_it_does_stands_in_the_first_five_lines() -> None:
     paragraph = TEXT.split("\n\n")[1]
     assert len(paragraph.splitlines()) <= 5
     assert TEXT.index("## Run it, test it") < TEXT.index("## What do I call")
+
+
+# until 4.0.0
+@pytest.mark.usefixtures("bedrock")
+def test_the_managers_warn_and_the_option_is_said_in_the_log(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    from bestehorn_llmmanager import LLMManager
+    from bestehorn_llmmanager.bedrock.UnifiedModelManager import UnifiedModelManager
+
+    with pytest.warns(DeprecationWarning, match=r"goes with 4\.0\.0"):
+        unified = UnifiedModelManager(tmp_path / "models.json")
+    unified.refresh_unified_data()
+    LLMManager(["Nova Lite"], ["us-east-1"], unified_model_manager=unified)
+    assert "option=unified_model_manager | deprecated" in caplog.text
+
+
+# end

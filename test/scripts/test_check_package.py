@@ -156,6 +156,26 @@ def test_a_tag_that_names_another_version_is_refused(
     assert f"the tag is {tag!r}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("between", [" ", "\n"])
+def test_a_description_that_waits_for_the_release_is_refused_with_a_tag(
+    package: Package, tmp_path: Path, capsys: pytest.CaptureFixture[str], between: str
+) -> None:
+    waiting = f"{METADATA}\nUntil {__version__} is{between}released: `pip install .` in a clone.\n"
+    package.wheel[f"{INFO}/METADATA"] = waiting.encode()
+    dist = str(package.write(tmp_path))
+    assert check_package.main([dist]) == 0
+    assert check_package.main([dist, "--tag", f"v{__version__}"]) == 1
+    assert f"still says 'Until {__version__} is" in capsys.readouterr().err
+
+
+def test_the_sdist_takes_the_files_that_are_named_and_no_stray_notes() -> None:
+    lines = (check_package.ROOT / "MANIFEST.in").read_text(encoding="utf-8").splitlines()
+    names = [name for line in lines if line.startswith("include ") for name in line.split()[1:]]
+    assert {"README.md", "CHANGELOG.md", "LICENSE"} < set(names)
+    for name in names:
+        assert (check_package.ROOT / name).is_file(), name
+
+
 def test_artefacts_of_another_version_are_refused(
     package: Package, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

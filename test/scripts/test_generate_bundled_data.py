@@ -234,6 +234,81 @@ def test_a_region_that_fails_is_named_and_the_others_are_written(
     assert set(wanted) - set(asked) == {"eu-north-1"}
 
 
+ARN = "arn:aws:sts::123456789012:assumed-role/catalogue/run"
+
+
+@pytest.mark.parametrize("explain", [False, True])
+def test_what_aws_says_of_the_caller_is_printed_on_demand_alone(
+    bedrock: LocalBedrock, output: Path, snapshot: dict[str, Any], explain: bool
+) -> None:
+    bedrock.fail(Fault.access_denied(f"User: {ARN} is not authorized"), region="eu-north-1")
+    options = ["--explain"] if explain else []
+    ended = generate("--regions", *sorted(snapshot["regions"]), "--output", output, *options)
+    assert ended.status == 0, ended.complained
+    said = ended.printed + ended.complained
+    assert (ARN in said) is ("123456789012" in said) is explain
+    assert ("\n  eu-north-1: denied, AccessDeniedException\n" in ended.printed) is not explain
+
+
+def test_a_region_that_did_not_answer_is_asked_once_more(
+    bedrock: LocalBedrock, output: Path, snapshot: dict[str, Any]
+) -> None:
+    bedrock.fail(Fault.validation("not now"), region="eu-north-1", times=1)
+    wanted = sorted(snapshot["regions"])
+    ended = generate("--regions", *wanted, "--output", output)
+    assert ended.status == 0, ended.complained
+    assert "0 regions failed" in ended.printed
+    assert bundle_in(output)["metadata"]["api_regions_queried"] == wanted
+    assert bedrock.count("ListFoundationModels", "eu-north-1") == 2
+    assert bedrock.count("ListFoundationModels", "eu-west-1") == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "kept", "status"),
+    [
+        (Fault.validation("not now"), True, 4),
+        (Fault.validation("not now"), False, 0),
+        (Fault.access_denied(), True, 0),
+    ],
+)
+def test_a_region_is_lost_only_where_it_refuses_or_was_not_in_the_old_bundle(
+    bedrock: LocalBedrock,
+    tmp_path: Path,
+    output: Path,
+    snapshot: dict[str, Any],
+    fault: Fault,
+    kept: bool,
+    status: int,
+) -> None:
+    wanted = sorted(snapshot["regions"])
+    old = tmp_path / "old.json"
+    before = bundle_in(BundledDataLoader.get_bundled_data_path())
+    had = [region for region in wanted if kept or region != "eu-north-1"]
+    before["metadata"]["api_regions_queried"] = had
+    old.write_text(json.dumps(before), encoding="utf-8")
+    bedrock.fail(fault, region="eu-north-1")
+    ended = generate("--regions", *wanted, "--keep-regions-of", old, "--output", output)
+    if status:
+        assert (ended.status, ended.printed) == (status, "")
+        assert "\n  eu-north-1: failed, ValidationException" in ended.complained
+        assert output.read_text() == OLD
+    else:
+        assert ended.status == 0, ended.complained
+        assert "eu-north-1" not in bundle_in(output)["metadata"]["api_regions_queried"]
+    assert bedrock.count("ListFoundationModels", "eu-north-1") == (
+        1 if fault.code != "ValidationException" else 2
+    )
+
+
+def test_an_old_bundle_that_cannot_be_read_is_refused_before_anybody_is_asked(
+    bedrock: LocalBedrock, tmp_path: Path, output: Path
+) -> None:
+    ended = generate("--keep-regions-of", tmp_path / "absent.json", "--output", output)
+    assert_refused(ended, 1, output)
+    assert "absent.json" in ended.complained
+    assert bedrock.count() == 0
+
+
 def test_the_record_of_too_few_regions_is_kept_but_no_bundle(
     bedrock: LocalBedrock, tmp_path: Path, output: Path
 ) -> None:

@@ -147,6 +147,16 @@ def test_nothing_is_published_before_everything_holds() -> None:
     assert jobs["publish"]["environment"]["name"] == "pypi"
 
 
+def test_the_role_is_asked_for_on_main_alone_and_the_restriction_of_its_trust_is_said() -> None:
+    path = FOLDER / "generate-bundled-data.yml"
+    condition = read(path)["jobs"]["fetch"]["if"]
+    assert condition == "github.ref == 'refs/heads/main' && vars.BUNDLED_DATA_ROLE_ARN != ''"
+    assert read(path)["jobs"]["propose"]["needs"] == "fetch"
+    comment, _, _ = path.read_text(encoding="utf-8").partition("\nname: ")
+    assert "\n#   aud: sts.amazonaws.com\n" in comment
+    assert "\n#   sub: repo:OWNER/NAME:ref:refs/heads/main\n" in comment
+
+
 # What their steps run
 
 
@@ -232,13 +242,55 @@ def test_what_runs_side_by_side_is_shown_in_one_piece_and_fails_as_one(
         assert f"{name} begins" in done.stdout
 
 
+AUTHOR = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
+
+
+def git(folder: Path, *arguments: str) -> str:
+    done = run("git", *AUTHOR, *arguments, folder=folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def new_clone(origin: Path, clone: Path) -> None:
+    """A repository of what is in `clone`, whose main the new origin has as well."""
+    clone.mkdir(exist_ok=True)
+    git(origin.parent, "init", "--quiet", "--bare", "--initial-branch=main", str(origin))
+    git(clone, "init", "--quiet", "--initial-branch=main")
+    git(clone, "remote", "add", "origin", str(origin))
+    git(clone, "add", ".")
+    git(clone, "commit", "--quiet", "--allow-empty", "-m", "all")
+    git(clone, "push", "--quiet", "origin", "main")
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="git compares commits")
+def test_a_release_is_built_from_a_commit_of_main_alone(tmp_path: Path) -> None:
+    checkout, *others = read(FOLDER / "release.yml")["jobs"]["build"]["steps"]
+    assert checkout["with"]["fetch-depth"] == 0
+    check = others[0]["run"]
+    clone = tmp_path / "clone"
+    new_clone(tmp_path / "origin.git", clone)
+    git(clone, "commit", "--quiet", "--allow-empty", "-m", "on main")
+    refused = run(BASH, "-e", "-c", check, folder=clone)
+    assert (refused.returncode, refused.stdout) == (1, "::error::not a commit of main\n")
+    git(clone, "push", "--quiet", "origin", "main")
+    assert run(BASH, "-e", "-c", check, folder=clone).returncode == 0
+    git(clone, "switch", "--quiet", "--detach", "HEAD~1")  # main went on after the tag
+    assert run(BASH, "-e", "-c", check, folder=clone).returncode == 0
+
+
 # The bundled catalogue, from the endpoint to the pull request
+
+ACCOUNT = "123456789012"
+REFUSAL = Fault.access_denied(
+    f"User: arn:aws:sts::{ACCOUNT}:assumed-role/catalogue/run is not authorized to perform: "
+    "bedrock:ListFoundationModels because no identity-based policy allows it"
+)
 
 
 def test_what_is_fetched_is_valid_and_described_for_a_pull_request(
     bedrock: LocalBedrock, tmp_path: Path
 ) -> None:
-    bedrock.fail(Fault.access_denied(), region="eu-north-1")
+    bedrock.fail(REFUSAL, region="eu-north-1")
     before = (ROOT / BUNDLE).read_bytes()
     done = run(BASH, ".ci/bundle", "fetch", tmp_path / "proposal")
     assert done.returncode == 0, done.stderr
@@ -247,30 +299,49 @@ def test_what_is_fetched_is_valid_and_described_for_a_pull_request(
     assert fetched["metadata"]["origin"] == "api"
     said = (tmp_path / "proposal" / "pull-request.md").read_text(encoding="utf-8")
     assert "## Regions removed (1)\n- **`eu-north-1`**" in said
-    assert "\n  eu-north-1: " in said.partition("## The sweep")[2]
+    sweep = said.partition("## The sweep")[2]
+    assert "\n  eu-north-1: denied, AccessDeniedException\n" in sweep
+    assert sweep.endswith("\n```\n")
     assert len(said) < 65_536
+    kept = {
+        path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "proposal").iterdir()
+    }
+    assert sorted(kept) == ["bundle.json", "changes.md", "pull-request.md"]
+    assert not [name for name, text in kept.items() if ACCOUNT in text or "assumed-role" in text]
+    assert not [text for text in (done.stdout, done.stderr) if ACCOUNT in text or "arn:" in text]
     assert (ROOT / BUNDLE).read_bytes() == before
 
 
 def test_where_nobody_answers_nothing_is_proposed(bedrock: LocalBedrock, tmp_path: Path) -> None:
-    bedrock.fail(Fault.access_denied())
+    bedrock.fail(REFUSAL)
     done = run(BASH, ".ci/bundle", "fetch", tmp_path / "proposal")
     assert done.returncode != 0
     assert "no data" in done.stderr
-    assert not (tmp_path / "proposal" / "pull-request.md").exists()
+    assert ACCOUNT not in done.stdout + done.stderr
+    assert list((tmp_path / "proposal").iterdir()) == []
 
 
-# Stands for GitHub's program: notes how it was called, and lists what $OPEN says.
+def test_a_region_of_the_bundle_that_does_not_answer_is_not_proposed_away(
+    bedrock: LocalBedrock, tmp_path: Path
+) -> None:
+    bedrock.fail(Fault.validation("not now"), region="eu-north-1")
+    done = run(BASH, ".ci/bundle", "fetch", tmp_path / "proposal")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "\n  eu-north-1: failed, ValidationException\n" in done.stderr
+    assert list((tmp_path / "proposal").iterdir()) == []
+
+
+# Stands for GitHub's program: says how it was called, and lists what $OPEN says.
 GH = """#!/usr/bin/env bash
-printf '%s\\n' "$*" >>"$CALLS"
+printf 'gh %s\\n' "$*" >&2
 [ "$1 $2" = "pr list" ] && printf '%s' "$OPEN"
 exit 0
 """
 
 
 @pytest.fixture
-def proposing(tmp_path: Path) -> Callable[..., list[str]]:
-    """Proposes a bundle from a clone of a small repository; what GitHub's program was asked."""
+def proposing(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Proposes a bundle from a clone of a small repository; prints what GitHub's program was asked."""
     origin, clone, programs = (tmp_path / name for name in ("origin.git", "clone", "programs"))
     (clone / ".ci").mkdir(parents=True)
     shutil.copy2(ROOT / ".ci" / "bundle", clone / ".ci")
@@ -279,37 +350,22 @@ def proposing(tmp_path: Path) -> Callable[..., list[str]]:
     programs.mkdir()
     (programs / "gh").write_text(GH)
     (programs / "gh").chmod(0o755)
-    author = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
-    for command in (
-        ("init", "--quiet", "--bare", str(origin)),
-        ("init", "--quiet", "--initial-branch=main"),
-        ("remote", "add", "origin", str(origin)),
-        ("add", "."),
-        (*author, "commit", "--quiet", "-m", "all"),
-        ("push", "--quiet", "origin", "main"),
-    ):
-        done = run("git", *command, folder=clone)
-        assert done.returncode == 0, done.stderr
+    new_clone(origin, clone)
 
-    def propose(content: str, still_open: str = "") -> list[str]:
-        proposal, calls = tmp_path / "proposal", tmp_path / "calls"
+    def propose(content: str, still_open: str = "") -> subprocess.CompletedProcess[str]:
+        proposal = tmp_path / "proposal"
         proposal.mkdir(exist_ok=True)
         (proposal / "bundle.json").write_text(content)
         (proposal / "pull-request.md").write_text("what changed")
-        calls.write_text("")
-        run("git", "switch", "--quiet", "main", folder=clone)
-        done = run(
+        return run(
             BASH,
             ".ci/bundle",
             "propose",
             proposal,
             folder=clone,
             PATH=f"{programs}{os.pathsep}{os.environ['PATH']}",
-            CALLS=str(calls),
             OPEN=still_open,
         )
-        assert done.returncode == 0, done.stderr
-        return calls.read_text().splitlines()
 
     return propose
 
@@ -322,23 +378,83 @@ def proposed(tmp_path: Path) -> tuple[str, int]:
     return content, len(commits)
 
 
+def asked(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """What GitHub's program was asked by a proposal that went well."""
+    assert done.returncode == 0, done.stderr
+    return [line[3:] for line in done.stderr.splitlines() if line.startswith("gh ")]
+
+
 @pytest.mark.skipif(not shutil.which("git"), reason="git commits it")
 def test_a_proposal_is_one_commit_on_a_branch_and_one_pull_request(
-    proposing: Callable[..., list[str]], tmp_path: Path
+    proposing: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
-    listed, created, checked = proposing("a new one")
-    assert listed.startswith("pr list --head bundled-data --state open ")
-    assert created.startswith("pr create --head bundled-data --title Bundled catalogue of 20")
+    listed, created, checked = asked(proposing("a new one"))
+    assert listed.startswith("pr list --head bundled-data --base main --state open ")
+    title = "--title Bundled catalogue of 20"
+    assert created.startswith(f"pr create --head bundled-data --base main {title}")
     assert created.endswith("/pull-request.md")
     assert checked == "workflow run ci.yml --ref bundled-data"
     assert proposed(tmp_path) == ("a new one", 1)
 
-    listed, edited, checked = proposing("a newer one", still_open="17")
+    listed, edited, checked = asked(proposing("a newer one", still_open="17"))
     assert edited.startswith("pr edit 17 --title ")
     assert checked == "workflow run ci.yml --ref bundled-data"
     assert proposed(tmp_path) == ("a newer one", 1)
 
 
 @pytest.mark.skipif(not shutil.which("git"), reason="git commits it")
-def test_what_is_there_already_is_not_proposed(proposing: Callable[..., list[str]]) -> None:
-    assert proposing("the old one") == []
+def test_what_is_there_already_is_not_proposed_and_that_is_said(
+    proposing: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    done = proposing("the old one", still_open="17")
+    assert asked(done) == []
+    assert "Nothing is proposed, nothing is closed." in done.stdout
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="git commits it")
+def test_commits_that_are_not_on_main_are_not_proposed(
+    proposing: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    clone = tmp_path / "clone"
+    git(clone, "switch", "--quiet", "--create", "mine")
+    git(clone, "commit", "--quiet", "--allow-empty", "-m", "not for others")
+    assert len(asked(proposing("a new one"))) == 3
+    assert proposed(tmp_path) == ("a new one", 1)
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="git commits it")
+def test_what_somebody_else_committed_to_the_branch_is_not_overwritten(
+    proposing: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    clone = tmp_path / "clone"
+    assert len(asked(proposing("a new one"))) == 3
+    (clone / BUNDLE).write_text("corrected by hand")
+    git(clone, "commit", "--quiet", "--all", "-m", "a correction")
+    git(clone, "push", "--quiet", "origin", "bundled-data")
+    done = proposing("a newer one", still_open="17")
+    assert done.returncode == 1
+    assert done.stderr.startswith("The last commit of bundled-data is not the bot's.")
+    assert proposed(tmp_path) == ("corrected by hand", 2)
+
+
+# Stands for somebody who commits to the branch while the bot does.
+INTRUDER = """#!/usr/bin/env bash
+git -c core.hooksPath=/dev/null push --quiet --force origin main:bundled-data
+"""
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="git commits it")
+@pytest.mark.parametrize("is_there", [False, True])
+def test_what_comes_to_the_branch_meanwhile_is_not_overwritten(
+    proposing: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, is_there: bool
+) -> None:
+    if is_there:
+        proposing("a new one")
+    hook = tmp_path / "clone" / ".git" / "hooks" / "post-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(INTRUDER)
+    hook.chmod(0o755)
+    done = proposing("a newer one")
+    assert done.returncode != 0
+    assert "rejected" in done.stderr
+    assert proposed(tmp_path) == ("the old one", 0)

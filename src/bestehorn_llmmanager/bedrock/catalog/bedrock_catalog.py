@@ -71,7 +71,7 @@ class BedrockModelCatalog:
         auth_manager: Credentials for the live APIs; None means boto3's own chain. Where nothing
             points at credentials, only the EC2 metadata service is asked, for at most a second;
             with ``AWS_EC2_METADATA_DISABLED=true`` nothing is sent and boto3 is not imported.
-        cache_mode: `FILE` (survives the process), `MEMORY` (this object only) or `NONE`.
+        cache_mode: `FILE` (survives the process), or `MEMORY` or `NONE` (this object only).
         cache_directory: For `FILE`; None means the user's cache directory.
         cache_max_age_hours: How long data of a region is valid after AWS gave it.
         force_refresh: Ask AWS on the first query, whatever the cache has.

@@ -74,6 +74,10 @@ class CacheManager:
         self._max_age_hours = max_age_hours
         self._memory: UnifiedCatalog | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Who pickles a catalogue has it; who pickles a manager wants none.
+        return {**vars(self), "_memory": None}
+
     @property
     def mode(self) -> CacheMode:
         """Where the catalogue is kept."""

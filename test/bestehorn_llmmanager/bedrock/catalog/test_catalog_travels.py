@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bestehorn_llmmanager import LLMManager
 from bestehorn_llmmanager.bedrock.auth.auth_manager import AuthManager
 from bestehorn_llmmanager.bedrock.catalog import (
     BedrockModelCatalog,
@@ -147,6 +148,19 @@ def test_a_child_has_what_the_parent_had_loaded(
     assert bedrock.count() == requests
     assert in_child(lambda: catalog.refresh_catalog().metadata.source) is CatalogSource.API
     assert bedrock.count() == requests + 2
+
+
+@pytest.mark.parametrize("mode", CacheMode)
+def test_a_manager_that_travels_leaves_the_catalogue_behind(
+    bedrock: LocalBedrock, cache_dir: Path, mode: CacheMode
+) -> None:
+    manager = LLMManager(
+        ["Nova Lite"], [HOME], catalog_cache_mode=mode, catalog_cache_directory=cache_dir
+    )
+    packed = pickle.dumps(manager)
+    assert len(packed) < 4096
+    arrived = pickle.loads(packed)
+    assert arrived.get_model_access_info("Nova Lite", HOME)["access_methods"]
 
 
 @pytest.mark.parametrize("mode", [CacheMode.NONE, CacheMode.MEMORY])

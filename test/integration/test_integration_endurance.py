@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bestehorn_llmmanager import LLMManager
+from bestehorn_llmmanager import BedrockConverseRequest, LLMManager, ParallelLLMManager
 from bestehorn_llmmanager.bedrock.catalog import CacheMode
 from bestehorn_llmmanager.bedrock.models.llm_manager_structures import RetryConfig
 from bestehorn_llmmanager.testing import Fault, LocalBedrock, LocalBedrockProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PROMPT = [{"role": "user", "content": [{"text": "Hi"}]}]
 THREADS = 32
@@ -166,6 +166,49 @@ def test_500_calls_leave_no_memory_threads_or_sockets_behind(
         assert threads <= before[0]
         assert files <= before[1] + (0 if use is call else 16)
     assert open_files() < files
+
+
+def converse() -> Callable[[], object]:
+    manager = new_manager("us-east-1")
+    return lambda: manager.converse(PROMPT)
+
+
+def stream() -> Callable[[], object]:
+    manager = new_manager("us-east-1")
+    return lambda: list(manager.converse_stream(PROMPT))
+
+
+def many() -> Callable[[], object]:
+    parallel = ParallelLLMManager(
+        ["Nova Lite"],
+        ["us-east-1"],
+        catalog_cache_mode=CacheMode.NONE,
+        catalog_refresh="never",
+    )
+    return lambda: parallel.converse_parallel(
+        [BedrockConverseRequest(messages=PROMPT) for _ in range(50)]
+    )
+
+
+@pytest.mark.parametrize("prepare", [converse, stream, many])
+def test_a_call_leaves_nothing_to_the_garbage_collector(
+    bedrock: LocalBedrock, prepare: Callable[[], Callable[[], object]]
+) -> None:
+    use = prepare()
+    use()
+    gc.collect()
+    gc.disable()
+    try:
+        use()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = {type(each) for each in gc.garbage}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    ours = {kind.__name__ for kind in left if kind.__module__.startswith("bestehorn_llmmanager")}
+    assert ours <= {"Worker", "_Gate", "Equipment"}  # one for each run of many requests
 
 
 @linux

@@ -106,11 +106,13 @@ class Call:
         self._equipment = equipment
         self.preparation = preparation
         self.deadline = deadline
+        requires_profile = equipment.access_methods.requires_profile
         self._plan = Plan(
             targets,
             equipment.retry,
             equipment.health,
-            needs_profile=self._needs_profile,
+            # Not a method: each call would leave a cycle to the garbage collector.
+            needs_profile=lambda target: requires_profile(*target.key),
             lacking=Lacking(preparation),
             deadline=deadline,
             waits_out_throttling=equipment.waits_out_throttling,
@@ -326,9 +328,6 @@ class Call:
             for feature in prepared.disabled_features
             if feature != "prompt_caching" or self._equipment.cache_points is None
         ]
-
-    def _needs_profile(self, target: Target) -> bool:
-        return self._equipment.access_methods.requires_profile(*target.key)
 
     # What can be done
 

@@ -155,7 +155,9 @@ class Runner:
     def given(self, finished: Finished) -> None:
         """Forget a request, now that its result is where it belongs."""
         if not finished.is_resumed:
-            self._flights.pop(finished.request.request_id, None)
+            flight = self._flights.pop(finished.request.request_id, None)
+            if flight is not None:
+                flight.future = None  # which knows it: no cycle is left to the garbage collector
 
     def stop(self, problem: Exception | None = None) -> None:
         """Start nothing more: `results` ends with what is under way, and raises `problem`."""

@@ -48,7 +48,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     response = manager().converse(
         [{"role": "user", "content": [{"text": event["prompt"]}]}],
         inference_config={"maxTokens": 500},
-        timeout=context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_ANSWER,
+        timeout=max(context.get_remaining_time_in_millis() / 1000 - SECONDS_TO_ANSWER, 0.1),
     )
     return {
         "answer": response.get_content(),

@@ -1,6 +1,6 @@
 """Answers a thousand questions with a progress bar, is interrupted on the way, and resumes.
 
-Needs the extra `progress`. Talks to a Bedrock endpoint on this machine (`LocalBedrock`), and
+Shows the bar with the extra `progress`. Talks to a Bedrock endpoint on this machine (`LocalBedrock`), and
 interrupts itself as Ctrl-C would:
 
     python examples/parallel_batch.py
@@ -34,12 +34,13 @@ MODELS = ["Nova Micro", "Claude Haiku 4.5"]
 REGIONS = ["us-east-1", "us-west-2", "eu-central-1"]
 QUESTIONS = 1000
 INTERRUPTED_AFTER = 400
+HAS_BAR = importlib.util.find_spec("tqdm") is not None
 
 
 def main() -> None:
     options = parse_options()
-    if importlib.util.find_spec("tqdm") is None:
-        sys.exit('The progress bar needs an extra: pip install "bestehorn-llmmanager[progress]"')
+    if not HAS_BAR:
+        print('For a progress bar: pip install "bestehorn-llmmanager[progress]"')
     with ExitStack() as stack:
         local = None
         if not options.aws:
@@ -93,7 +94,7 @@ def answer_all(
     failed: list[str] = []
     try:
         for name, response in manager.iter_converse_parallel(
-            questions(), progress=True, journal=journal
+            questions(), progress=HAS_BAR, journal=journal
         ):
             (answered if response.success else failed).append(name)
             if len(answered) == interrupt_after:

@@ -161,6 +161,11 @@ def test_the_text_form_has_no_secret() -> None:
     assert repr(manager) == "LLMManager(models=2, regions=1, auth=credentials)"
 
 
+def test_the_only_region_is_told_to_be_unknown() -> None:
+    with pytest.raises(ConfigurationError, match=r"'eu-centrl-1' is not known.*eu-central-1"):
+        new_manager(regions=["eu-centrl-1"])
+
+
 @pytest.mark.parametrize(
     ("own", "timeout"), [(None, None), (None, 28), (None, 10.5), (60, None), (60, 5)]
 )

@@ -58,8 +58,9 @@ class LocalBedrock(Endpoint):
         latency: Seconds that every answer takes at least.
         record_bodies: Whether `requests` keeps the bodies.
         seed: Decides which calls a fault with `share` meets.
-        set_environment: Whether entering the context sets `environment()` in `os.environ` and
-            takes away what would overrule it; leaving restores both.
+        set_environment: Whether it sets `environment()` in `os.environ` while it runs, and takes
+            away what would overrule it. Make managers and clients after that: those that are
+            there keep talking to AWS.
         now: The clock that retires models; None: the system's.
         port: 0: any free one.
         tls: A server's context, with its certificate loaded: `url` is then ``https``. Needed for
@@ -114,16 +115,7 @@ class LocalBedrock(Endpoint):
         return f"LocalBedrock({self.url!r})" if self._server else "LocalBedrock(stopped)"
 
     def __enter__(self) -> Self:
-        self.start()
-        if self._set_environment:
-            # What this endpoint says is kept out of the user's own cache.
-            self._cache = tempfile.TemporaryDirectory(
-                prefix="local-bedrock-", ignore_cleanup_errors=True
-            )
-            private = dict.fromkeys(("XDG_CACHE_HOME", "LOCALAPPDATA"), self._cache.name)
-            misleading = dict.fromkeys(MISLEADING_VARIABLES)
-            self._change_environment({**misleading, **private, **self.environment()})
-        return self
+        return self.start()
 
     def __exit__(
         self,
@@ -132,16 +124,13 @@ class LocalBedrock(Endpoint):
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
-        _put_environment(self._replaced_environment)
-        self._replaced_environment = {}
-        if self._cache is not None:
-            self._cache.cleanup()
-            self._cache = None
 
     def start(self) -> Self:
         """Open the port and serve from threads of their own; does nothing when running."""
         if self._server is None:
             self._server = LoopbackServer(self._answering.serve, port=self._port, tls=self._tls)
+            if self._set_environment:
+                self._point_environment_here()
         return self
 
     def stop(self) -> None:
@@ -149,6 +138,20 @@ class LocalBedrock(Endpoint):
         server, self._server = self._server, None
         if server is not None:
             server.stop()
+        _put_environment(self._replaced_environment)
+        self._replaced_environment = {}
+        if self._cache is not None:
+            self._cache.cleanup()
+            self._cache = None
+
+    def _point_environment_here(self) -> None:
+        # What this endpoint says is kept out of the user's own cache.
+        self._cache = tempfile.TemporaryDirectory(
+            prefix="local-bedrock-", ignore_cleanup_errors=True
+        )
+        private = dict.fromkeys(("XDG_CACHE_HOME", "LOCALAPPDATA"), self._cache.name)
+        misleading = dict.fromkeys(MISLEADING_VARIABLES)
+        self._change_environment({**misleading, **private, **self.environment()})
 
     @property
     def url(self) -> str:

@@ -272,6 +272,18 @@ def test_a_negative_latency_is_refused() -> None:
         LocalBedrock(latency=-1)
 
 
+def test_started_by_hand_it_sets_the_environment_until_it_is_stopped(
+    snapshot: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+    endpoint = LocalBedrock(snapshot, set_environment=True).start()
+    assert os.environ["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] == endpoint.url
+    assert "AWS_PROFILE" not in os.environ
+    endpoint.stop()
+    assert "AWS_ENDPOINT_URL_BEDROCK_RUNTIME" not in os.environ
+    assert os.environ["AWS_PROFILE"] == "mine"
+
+
 def test_the_environment_is_set_on_request_and_restored(
     snapshot: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

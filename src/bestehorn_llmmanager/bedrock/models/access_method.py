@@ -66,7 +66,10 @@ class ModelAccessInfo:
     @property
     def access_method(self) -> ModelAccessMethod:
         """Deprecated: one value for all methods; use the three flags."""
-        _warn_deprecated("ModelAccessInfo.access_method", "the flags `has_direct_access`, …")
+        _warn_deprecated(
+            "ModelAccessInfo.access_method",
+            "`has_direct_access`, `has_regional_cris` and `has_global_cris`",
+        )
         return self.legacy_access_method
 
     @property
@@ -101,7 +104,10 @@ class ModelAccessInfo:
             ValueError: Not a `ModelAccessMethod`, or the id that the method needs is missing.
         """
         if access_method in {ModelAccessMethod.CRIS_ONLY, ModelAccessMethod.BOTH}:
-            _warn_deprecated(f"ModelAccessMethod.{access_method.name}", "DIRECT, REGIONAL_CRIS, …")
+            _warn_deprecated(
+                f"ModelAccessMethod.{access_method.name}",
+                "`DIRECT`, `REGIONAL_CRIS` or `GLOBAL_CRIS`",
+            )
         methods = _LEGACY_METHODS.get(access_method)
         if methods is None:
             raise ValueError(f"Unknown access method {access_method!r}; use a `ModelAccessMethod`")

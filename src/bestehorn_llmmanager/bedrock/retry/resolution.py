@@ -89,7 +89,9 @@ class TargetResolver:
         """
         if self.pairs:
             return TargetTable(self._rows)
-        reasons = " ".join(self._why_not_callable(model) for model in self._models)
+        known = self._catalog.ensure_catalog_available().get_all_regions()
+        strange = [self._why_unused(region) for region in self._regions if region not in known]
+        reasons = " ".join([*strange, *map(self._why_not_callable, self._models)])
         names = [model.model_name for region in self._regions for model in self._offered(region)]
         if names:
             reasons += f" Models that can be called there: {_listed(list(dict.fromkeys(names)))}."

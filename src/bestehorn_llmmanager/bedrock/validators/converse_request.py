@@ -351,6 +351,8 @@ def _one_of(checks: Mapping[str, Check], example: str) -> Check:
 def _not_one(value: dict[Any, Any], example: str) -> str:
     if not value:
         return f"is empty; write {example}"
+    if "type" in value:
+        return f"has a `type`, of which Converse knows nothing; write {example}"
     return f"has {len(value)} members instead of one: make one item of each, like {example}"
 
 

@@ -239,6 +239,7 @@ def test_a_request_without_messages_is_refused() -> None:
     [
         ({}, "", "is empty"),
         ({"text": SECRET, "cachePoint": {"type": "default"}}, "", "has 2 members instead of one"),
+        ({"type": "text", "text": SECRET}, "", "has a `type`, of which Converse knows nothing"),
         ({"text": ""}, ".text", "is empty"),
         ({"text": None}, ".text", "must be a string, but is None"),
         ({"text": {"text": SECRET}}, ".text", "but is of type dict"),

@@ -49,7 +49,7 @@ def new_manager(*regions: str, **options: Any) -> LLMManager:
     [(["us-east-1", "us-west-2"], 8), (["us-east-1"], 15)],
     ids=["two_regions", "one_target"],
 )
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
 def test_when_a_third_of_all_calls_is_throttled_every_caller_gets_an_answer(
     monkeypatch: pytest.MonkeyPatch, regions: list[str], max_retries: int, seed: int
 ) -> None:
@@ -144,7 +144,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 @linux
-@pytest.mark.parametrize("use", [call, in_threads])
+@pytest.mark.parametrize("use", [pytest.param(call, marks=pytest.mark.slow), in_threads])
 def test_500_calls_leave_no_memory_threads_or_sockets_behind(
     process: LocalBedrockProcess, use: Any
 ) -> None:

@@ -399,6 +399,7 @@ def peak_of(bedrock: LocalBedrockProcess, count: int, journal: Path | None = Non
 
 
 @linux_only
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_requests() -> None:
     with LocalBedrockProcess() as bedrock:
         few, many = peak_of(bedrock, 300), peak_of(bedrock, 3000)

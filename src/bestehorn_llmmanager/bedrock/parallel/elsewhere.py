@@ -367,7 +367,9 @@ class Elsewhere:
         return tasks
 
     def _send(self, jobs: list[_Job]) -> None:
-        if self._closed:  # since they were taken
+        with self._lock:
+            closed_since_taken = self._closed
+        if closed_since_taken:
             self._lost(jobs, None, may_go_again=False)
             return
         sent = self._now()

@@ -12,12 +12,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import botocore
 import botocore.session
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bestehorn_llmmanager import __version__
 from bestehorn_llmmanager.bedrock.auth import AuthManager
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import AuthenticationError
 from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
@@ -30,7 +33,7 @@ from bestehorn_llmmanager.testing import Fault
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bestehorn_llmmanager.testing import LocalBedrock
+    from bestehorn_llmmanager.testing import LocalBedrock, ReceivedRequest
 
 MODEL = "google.gemma-3-4b-it"  # on demand in all regions that are called here
 KEYS = AuthConfig(AuthenticationType.CREDENTIALS, access_key_id="A", secret_access_key="s")
@@ -59,6 +62,51 @@ def in_threads(number: int, work: Callable[[], Any]) -> list[Any]:
 
 def timeouts(client: Any) -> tuple[float, float]:
     return client.meta.config.read_timeout, client.meta.config.connect_timeout
+
+
+# How it introduces itself
+
+
+def seen_by(bedrock: LocalBedrock, client: Any) -> list[str]:
+    """The headers of two calls that say who asks."""
+    seen: list[str] = []
+
+    def reply(request: ReceivedRequest) -> str:
+        seen.append(request.headers["user-agent"])
+        return "Hi"
+
+    bedrock.reply_with(reply)
+    ask(client)
+    ask(client)
+    return seen
+
+
+def test_clients_say_which_library_and_which_botocore_asks(
+    bedrock: LocalBedrock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13")
+    first, second = seen_by(bedrock, AuthManager().runtime_client("us-east-1"))
+    assert first == second
+    assert first.startswith(f"Botocore/{botocore.__version__} ")
+    assert first.endswith(f" lib/bestehorn-llmmanager#{__version__}")
+    assert "AWS_Lambda_python3.13" in first
+
+
+def test_the_name_of_an_application_stays_where_botocore_puts_it(
+    bedrock: LocalBedrock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SDK_UA_APP_ID", "ledger")
+    assert "app/ledger" in seen_by(bedrock, AuthManager().runtime_client("us-east-1"))[0]
+    own = AuthManager().new_client(
+        "bedrock-runtime", "us-east-1", Config(user_agent_appid="invoices")
+    )
+    assert "app/invoices" in seen_by(bedrock, own)[0]
+
+
+def test_a_user_agent_of_the_callers_own_is_sent_as_it_is(bedrock: LocalBedrock) -> None:
+    config = Config(user_agent="mine/1.0", user_agent_extra="more")
+    own = AuthManager().new_client("bedrock-runtime", "us-east-1", config)
+    assert seen_by(bedrock, own) == ["mine/1.0 more"] * 2
 
 
 # How long it waits

@@ -46,6 +46,10 @@ IN_FLIGHT = 64
 LATENCY = 0.1
 IDEAL = -(-REQUESTS // IN_FLIGHT) * LATENCY
 PROCESSES = 2
+AS_SCALING_MD_SAYS = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+}
 
 
 @dataclass
@@ -153,10 +157,12 @@ def regions(endpoint: LocalBedrockProcess) -> None:
 
 def cluster(rounds: int) -> None:
     try:
-        from distributed import Client, LocalCluster  # noqa: PLC0415  (an extra)
+        import dask  # noqa: PLC0415  (an extra)
+        from distributed import Client, LocalCluster  # noqa: PLC0415  (the same)
     except ImportError:
         print("\nno Dask here: `pip install bestehorn-llmmanager[dask]`")
         return
+    dask.config.set(AS_SCALING_MD_SAYS)
     manager = manager_for(HOME)
     with (
         LocalCluster(  # type: ignore[no-untyped-call]  # `distributed` has no types
@@ -188,13 +194,10 @@ def cluster(rounds: int) -> None:
             of_cluster.add(on_cluster, cpu)
             of_threads.add(on_threads)
     cpus = [[s / REQUESTS * 1000 for s in runs.cpu] for runs in (of_cluster, of_threads)]
-    # A worker of Dask is never quite idle; that is no part of any request.
-    standing = idle.cpu[0] / idle.wall[0]
-    both = zip(of_cluster.cpu, of_cluster.wall, strict=True)
-    net = [used - standing * seconds for used, seconds in both]
+    standing = idle.cpu[0] / idle.wall[0] / PROCESSES
     print_table(
         f"Dask, {PROCESSES} processes, against threads, {rounds} rounds; an idle process takes "
-        f"{standing / PROCESSES:.1%} of a core",
+        f"{standing:.1%} of a core",
         [
             ["", "Dask", "threads", "Dask / threads"],
             ["---"] * 4,
@@ -202,12 +205,6 @@ def cluster(rounds: int) -> None:
                 "CPU ms per request, in the workers",
                 *(quartiles(cpu, ".2f") for cpu in cpus),
                 ratios(of_cluster.cpu, of_threads.cpu),
-            ],
-            [
-                "the same without what idle ones take",
-                quartiles([seconds / REQUESTS * 1000 for seconds in net], ".2f"),
-                quartiles(cpus[1], ".2f"),
-                ratios(net, of_threads.cpu),
             ],
             [
                 "wall seconds",

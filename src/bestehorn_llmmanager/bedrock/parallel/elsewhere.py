@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from bestehorn_llmmanager.bedrock.retry.targets import Target
     from bestehorn_llmmanager.llm_manager import LLMManager
 
-# A task of a cluster costs it milliseconds, whatever is in it.
-_TASKS_PER_SECOND = 20.0
+# A task of a cluster costs it milliseconds, whatever is in it: as much as one or two requests.
+_TASKS_PER_SECOND = 10.0
 _FIRST_TASKS = 8
 _MOST_BYTES_PER_TASK = 1_000_000
 _SHARE_OF_A_CALL = 0.1

@@ -205,7 +205,10 @@ class TargetResolver:
         profile = _profile_named(found, model.rpartition("/")[2])
         regions = profile.source_regions if profile else found.get_supported_regions()
         name = profile.profile_id if profile else found.model_name
-        return f"{name!r} can be called in {_listed(regions)}."
+        hint = ""
+        if profile and (here := [r for r in self._regions if self._target(found.model_name, r)]):
+            hint = f" As {found.model_name!r} it can be called in {_listed(here)}."
+        return f"{name!r} can be called in {_listed(regions)}.{hint}"
 
     def _why_unused(self, region: str) -> str:
         for (_, forbidden), reason in self._forbidden.items():

@@ -281,6 +281,17 @@ def test_without_any_pair_the_error_says_for_each_model_what_is_close_and_where_
     assert message.endswith(" Models that can be called there: Owl.")
 
 
+def test_a_profile_of_elsewhere_comes_with_the_name_that_can_be_called_here(
+    catalog: BedrockModelCatalog,
+) -> None:
+    named = f"global.{DUCK}"
+    here = f"{named!r} can be called in us-east-1. As 'Duck' it can be called in us-west-2."
+    assert here in refusal_of(resolver_of(catalog, [named], ["us-west-2"]))
+    assert here in resolver_of(catalog, [named, "Song"], ["us-west-2"]).warnings()
+    forbidden = refusal_of(resolver_of(catalog, [named], ["us-west-2"], ["eu-west-1"]))
+    assert "As 'Duck'" not in forbidden
+
+
 EMBEDS = "'Egg' answers with EMBEDDING, not with text; Converse does not serve it."
 
 

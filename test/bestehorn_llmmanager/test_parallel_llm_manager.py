@@ -1083,7 +1083,7 @@ def test_leaving_the_iteration_stops_the_run(
         with pytest.raises(LookupError):
             fail_with_the_next_of(results)
     del results
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 5
     assert threads_of_runs() == []
     count = asked(bedrock)
     assert count < 20

@@ -572,13 +572,13 @@ def _is_refreshing() -> bool:
 def test_in_the_background_it_answers_at_once_and_swaps_later(
     bedrock: LocalBedrock, cache_dir: Path
 ) -> None:
-    gate = Fault.slow(0.8)
+    gate = Fault.slow(2)
     bedrock.fail(gate)
     catalog = catalog_in(cache_dir, refresh="background")
     started = time.monotonic()
     assert catalog.get_catalog_metadata().source is CatalogSource.BUNDLED
-    assert time.monotonic() - started < 0.8
-    assert within(10, lambda: catalog.get_catalog_metadata().source is CatalogSource.API)
+    assert time.monotonic() - started < 1.8
+    assert within(30, lambda: catalog.get_catalog_metadata().source is CatalogSource.API)
     assert bedrock.count() == 6
     assert (cache_dir / NAME).is_file()
 

@@ -322,7 +322,7 @@ def test_a_stream_may_pause_and_go_on(bedrock: LocalBedrock, client: Callable[..
 
 def test_a_stream_that_stalls_costs_the_clients_read_timeout(bedrock: LocalBedrock) -> None:
     bedrock.fail(Fault.stream_stalls(after_events=2))
-    hasty = bedrock.client(config=Config(read_timeout=0.1, retries={"total_max_attempts": 1}))
+    hasty = bedrock.client(config=Config(read_timeout=1, retries={"total_max_attempts": 1}))
     events: list[dict[str, Any]] = []
     with pytest.raises((ReadTimeoutError, Urllib3ReadTimeoutError)):
         _read(hasty, events)

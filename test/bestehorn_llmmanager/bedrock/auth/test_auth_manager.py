@@ -314,7 +314,7 @@ def assert_quick_refusal(manager: AuthManager) -> None:
     started = time.monotonic()
     with pytest.raises(AuthenticationError, match="no AWS credentials") as caught:
         manager.get_session()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5
     assert caught.value.auth_type == "auto"
     with pytest.raises(AuthenticationError):
         manager.get_session("eu-west-1")
@@ -334,7 +334,7 @@ def test_a_metadata_service_that_does_not_answer_is_given_up_quickly() -> None:
     started = time.monotonic()
     with pytest.raises(AuthenticationError, match="no AWS credentials"):
         manager.get_session()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5
 
 
 class MetadataService(BaseHTTPRequestHandler):

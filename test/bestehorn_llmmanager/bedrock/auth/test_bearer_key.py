@@ -176,9 +176,9 @@ def test_with_a_key_in_the_variable_it_is_asked_once_and_not_for_every_client(
     manager = AuthManager()
     manager.runtime_client("eu-west-1")
     started = time.monotonic()
-    for region in ("eu-north-1", "us-east-1"):
+    for region in ("eu-north-1", "eu-west-2", "us-east-1", "us-east-2"):
         manager.runtime_client(region)
-    assert time.monotonic() - started < 0.9  # it answers nobody within a second
+    assert time.monotonic() - started < 3.5  # who asks it waits a second
 
 
 @pytest.fixture

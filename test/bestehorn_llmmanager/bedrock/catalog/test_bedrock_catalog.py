@@ -366,7 +366,7 @@ catalog = BedrockModelCatalog(cache_mode=CacheMode.FILE, cache_directory=sys.arg
 assert catalog.get_model_info("Nova Lite", "us-east-1").model_id == "amazon.nova-lite-v1:0"
 seconds = time.perf_counter() - started
 assert catalog.get_catalog_metadata().source is CatalogSource.BUNDLED
-assert seconds < 0.8, seconds
+assert seconds < 4, seconds
 assert not connected
 assert not {"boto3", "botocore", "filelock"} & set(sys.modules)
 """
@@ -384,7 +384,7 @@ def test_a_port_where_nobody_listens_costs_one_timeout_at_most(
     started = time.monotonic()
     catalog = new_catalog(regions=["us-east-1", "us-west-2", "eu-west-1"], timeout=1, max_retries=6)
     assert catalog.get_catalog_metadata().source is CatalogSource.BUNDLED
-    assert time.monotonic() - started < 2.0
+    assert time.monotonic() - started < 2.9
 
 
 def test_the_catalogue_in_use_is_not_asked_for_its_age(

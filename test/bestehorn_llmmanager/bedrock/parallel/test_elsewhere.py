@@ -172,7 +172,7 @@ def test_a_single_order_does_not_wait_for_others(make: Callable[..., Elsewhere])
     started = time.monotonic()
     submit(make(executor), 1)
     assert executor.orders(1) == [["0"]]
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 5
 
 
 def test_big_orders_go_apart(make: Callable[..., Elsewhere]) -> None:

@@ -377,7 +377,7 @@ def test_the_time_for_the_whole_answer_is_hard(
     started = time.monotonic()
     response = new_manager(max_retries=3).converse_stream(PROMPT, timeout=1.3, idle_timeout=5)
     pieces = list(response)
-    assert 1.3 <= time.monotonic() - started < 2
+    assert 1.3 <= time.monotonic() - started < 4
     assert raw.is_left()
     assert set(pieces) == (set() if what == "is silent" else {"."})
     assert (response.success, response.get_full_content()) == (False, "".join(pieces))
@@ -389,9 +389,9 @@ def test_the_time_for_the_whole_answer_is_hard(
 
 def test_a_slow_reader_uses_up_the_time_as_well(raw: Any, new_manager: NewManager) -> None:
     raw.answer(START, text("he"), text("y"), STOP, END)
-    response = new_manager(max_retries=3).converse_stream(PROMPT, timeout=1.3)
+    response = new_manager(max_retries=3).converse_stream(PROMPT, timeout=2)
     assert next(response) == "he"
-    time.sleep(1.3)
+    time.sleep(2)
     assert list(response) == []
     (error,) = response.stream_errors
     assert isinstance(error, StreamingError)

@@ -872,7 +872,7 @@ def test_whatever_mixture_of_faults_no_target_is_asked_more_often_than_allowed(
 
 # --- deadlines ------------------------------------------------------------------------------------
 
-LITTLE = 2.0  # seconds that shared cores may take for what is no waiting
+LITTLE = 5.0  # seconds that shared cores may take for what is no waiting
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:

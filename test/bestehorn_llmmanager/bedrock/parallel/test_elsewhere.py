@@ -139,7 +139,7 @@ def test_orders_that_come_together_go_together_and_each_gets_its_answer(
 
 
 @pytest.mark.parametrize(
-    ("seconds", "most_tasks", "fewest_tasks"), [(0.1, 4, 2), (0.5, 11, 8), (10.0, 64, 64)]
+    ("seconds", "most_tasks", "fewest_tasks"), [(0.1, 4, 2), (0.5, 6, 4), (10.0, 64, 64)]
 )
 def test_quick_ones_go_with_more_and_slow_ones_alone(
     make: Callable[..., Elsewhere], seconds: float, most_tasks: int, fewest_tasks: int

@@ -625,6 +625,44 @@ def test_a_request_that_fails_is_tried_again_from_the_start(
     assert asked(bedrock) == tries * 4
 
 
+ONCE_MORE = RetryConfig(max_retries=1, retry_delay=0.2, backoff_multiplier=1)
+
+
+def test_an_answer_tells_of_all_tries(bedrock: LocalBedrock, tmp_path: Path) -> None:
+    bedrock.fail(Fault.unavailable(), operation="Converse", times=3)
+    manager = new_manager(EAST, retry_config=ONCE_MORE)
+    seen: list[int] = []
+    journal = tmp_path / "journal"
+    response = manager.converse_parallel(
+        requests("a"), journal=journal, progress=lambda figures: seen.append(figures.throttles)
+    )
+    resumed = manager.converse_parallel(requests("a"), journal=journal)
+    assert asked(bedrock) == 4
+    for entry in (response.request_responses["a"], resumed.request_responses["a"]):
+        decisions = [record.decision for record in entry.attempt_log]
+        assert decisions == ["next target; this one again after a pause"] * 3 + ["answered"]
+        assert entry.warnings == [
+            "Answered at try 2 of the request; `attempt_log` has the sendings of all."
+        ]
+        # A pause between the tries, which is 0.2 s, and two within them, which are shorter.
+        assert entry.total_duration_ms is not None
+        assert 200 <= entry.total_duration_ms < 20_000
+
+
+def test_a_failure_tells_of_all_tries(bedrock: LocalBedrock) -> None:
+    bedrock.fail(Fault.throttling(), operation="Converse", times=2)
+    bedrock.fail(Fault.unavailable(), operation="Converse")
+    manager = new_manager(EAST, retry_config=ONCE_MORE)
+    entry = manager.converse_parallel(requests("a")).request_responses["a"]
+    assert len(entry.attempt_log) == asked(bedrock) > 3
+
+
+def test_an_answer_that_was_lost_is_asked_for_once_more_in_all(bedrock: LocalBedrock) -> None:
+    bedrock.fail(Fault.model_timeout(), operation="Converse")
+    new_manager(EAST, WEST, retry_config=ONCE_MORE).converse_parallel(requests("a"))
+    assert asked(bedrock) == 3  # both targets, and one of them again
+
+
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [

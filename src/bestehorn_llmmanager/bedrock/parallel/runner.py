@@ -27,13 +27,16 @@ from bestehorn_llmmanager.bedrock.retry.decisions import Decision
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Future
+    from typing import TypeGuard
 
+    from bestehorn_llmmanager.bedrock.models.attempt_record import AttemptRecord
     from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
     from bestehorn_llmmanager.bedrock.parallel.journal import Journal
     from bestehorn_llmmanager.bedrock.parallel.worker import Order
 
-# After any other error the same request would meet the same error a few seconds later.
-_PASSING = {Decision.REST.value, Decision.AGAIN.value, Decision.GENERATE_AGAIN.value}
+# After any other error the same request would meet the same error a few seconds later, or would
+# have to be paid for once more.
+_PASSING = {Decision.REST.value, Decision.AGAIN.value}
 _WAITING_PER_PLACE = 16
 _SHORTEST_TRY_SECONDS = 1.0
 _SECONDS_BETWEEN_LOOKS = 0.5  # so that Ctrl-C is noticed on every platform
@@ -70,6 +73,7 @@ class _Flight:
     Attributes:
         key: What the journal knows it by.
         tries: This one included.
+        earlier: The sendings of the tries before.
         future: Its outcome; None while it waits for another try.
         has_landed: Whether the outcome is there, and in the journal.
         trouble: Why it is not in the journal.
@@ -78,6 +82,7 @@ class _Flight:
     order: Order
     key: str | None
     tries: int = 1
+    earlier: tuple[AttemptRecord, ...] = ()
     future: Future[BedrockResponse] | None = None
     has_landed: bool = False
     trouble: Exception | None = None
@@ -255,7 +260,10 @@ class Runner:
     def _land(self, flight: _Flight, future: Future[BedrockResponse]) -> None:
         """Keep the answer; in whatever thread has it."""
         try:
-            if self._journal is not None and flight.key is not None and not _error_of(future):
+            is_answered = _error_of(future) is None
+            if is_answered and flight.earlier:
+                _tell_of_earlier_tries(flight, future.result())
+            if is_answered and self._journal is not None and flight.key is not None:
                 self._journal.append(flight.key, flight.request.request_id, future.result())
         except Exception as error:  # noqa: BLE001  (the run must hear of the landing, and of this)
             flight.trouble = error
@@ -303,6 +311,8 @@ class Runner:
         _record(flight.request, error)
         if self._is_tried_again(flight, error):
             return None
+        if flight.earlier and isinstance(error, LLMManagerError):
+            error.attempt_log = [*flight.earlier, *error.attempt_log]
         return Finished(flight.request, None, error)
 
     def _is_tried_again(self, flight: _Flight, error: Exception) -> bool:
@@ -317,16 +327,27 @@ class Runner:
             return False
         flight.order = flight.order._replace(timeout=left)
         flight.tries += 1
+        flight.earlier += tuple(error.attempt_log)
         flight.future = None
         heapq.heappush(self._later, (time.monotonic() + pause, next(self._numbers), flight))
         return True
+
+
+def _tell_of_earlier_tries(flight: _Flight, response: BedrockResponse) -> None:
+    """Let an answer say what the whole request took."""
+    log = response.attempt_log = [*flight.earlier, *response.attempt_log]
+    until_last = (log[-1].started_at - log[0].started_at).total_seconds()
+    response.total_duration_ms = until_last * 1000 + log[-1].duration_ms
+    response.warnings.append(
+        f"Answered at try {flight.tries} of the request; `attempt_log` has the sendings of all."
+    )
 
 
 def _error_of(future: Future[BedrockResponse]) -> BaseException | None:
     return CancelledError() if future.cancelled() else future.exception()
 
 
-def _may_pass(error: BaseException) -> bool:
+def _may_pass(error: BaseException) -> TypeGuard[RetryExhaustedError]:
     """Whether the same request may be answered a little later: some target only had a bad moment."""
     if not isinstance(error, RetryExhaustedError) or error.out_of_time:
         return False

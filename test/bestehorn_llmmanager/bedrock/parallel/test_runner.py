@@ -320,6 +320,8 @@ def test_what_may_pass_is_tried_again_as_often_as_the_request_or_the_run_says(
         exhausted(Decision.NEXT_TARGET, Decision.NEXT_TARGET),
         exhausted(Decision.OUT_FOR_TODAY),
         exhausted(Decision.REJECTED, Decision.REJECTED),
+        # It has been asked for once more already, and paid for twice.
+        exhausted(Decision.GENERATE_AGAIN, Decision.GENERATE_AGAIN),
         exhausted(Decision.REST, out_of_time=True),
         # The only target that had a bad moment then refused.
         exhausted(Decision.AGAIN, Decision.NEXT_TARGET, regions="a"),
@@ -340,7 +342,7 @@ def test_what_will_not_pass_is_not_tried_again(error: Exception) -> None:
     "decisions",
     [
         (Decision.REST,),
-        (Decision.GENERATE_AGAIN,),
+        (Decision.GENERATE_AGAIN, Decision.AGAIN),
         (Decision.NEXT_TARGET, Decision.AGAIN),
         (Decision.REST, Decision.REJECTED, Decision.OUT_FOR_TODAY),
     ],

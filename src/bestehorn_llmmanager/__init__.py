@@ -12,14 +12,26 @@ from bestehorn_llmmanager._version import __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bestehorn_llmmanager.bedrock.batch.batch_inference import BatchInference
+    from bestehorn_llmmanager.bedrock.batch.limits import BatchLimits
     from bestehorn_llmmanager.bedrock.catalog.bedrock_catalog import BedrockModelCatalog
     from bestehorn_llmmanager.bedrock.discovery.region_discovery import BedrockRegionDiscovery
+    from bestehorn_llmmanager.bedrock.exceptions.batch_exceptions import (
+        BatchError,
+        BatchSubmissionError,
+    )
     from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
         AuthenticationError,
         ConfigurationError,
         LLMManagerError,
         RequestValidationError,
         RetryExhaustedError,
+    )
+    from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import (
+        ParallelConfigurationError,
+        ParallelExecutionError,
+        ParallelProcessingError,
+        RegionDistributionError,
+        RequestIdCollisionError,
     )
     from bestehorn_llmmanager.bedrock.models.aws_regions import AWSRegions, get_all_regions
     from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
@@ -52,6 +64,7 @@ if TYPE_CHECKING:
         build_json_schema_output_config,
     )
     from bestehorn_llmmanager.bedrock.models.tool_use import ToolUse
+    from bestehorn_llmmanager.bedrock.parallel.progress import RunProgress
     from bestehorn_llmmanager.bedrock.tracking.parameter_compatibility_tracker import (
         ParameterCompatibilityTracker,
     )
@@ -85,7 +98,10 @@ _HOMES = {
     "AuthConfig": "bestehorn_llmmanager.bedrock.models.llm_manager_structures",
     "AuthenticationError": "bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions",
     "AuthenticationType": "bestehorn_llmmanager.bedrock.models.llm_manager_structures",
+    "BatchError": "bestehorn_llmmanager.bedrock.exceptions.batch_exceptions",
     "BatchInference": "bestehorn_llmmanager.bedrock.batch.batch_inference",
+    "BatchLimits": "bestehorn_llmmanager.bedrock.batch.limits",
+    "BatchSubmissionError": "bestehorn_llmmanager.bedrock.exceptions.batch_exceptions",
     "BedrockConverseRequest": "bestehorn_llmmanager.bedrock.models.parallel_structures",
     "BedrockModelCatalog": "bestehorn_llmmanager.bedrock.catalog.bedrock_catalog",
     "BedrockRegionDiscovery": "bestehorn_llmmanager.bedrock.discovery.region_discovery",
@@ -108,13 +124,18 @@ _HOMES = {
     "LoadBalancingStrategy": "bestehorn_llmmanager.bedrock.models.parallel_structures",
     "MessageBuilder": "bestehorn_llmmanager.message_builder",
     "ModelSpecificConfig": "bestehorn_llmmanager.bedrock.models.model_specific_structures",
+    "ParallelConfigurationError": "bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions",
+    "ParallelExecutionError": "bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions",
     "ParallelLLMManager": "bestehorn_llmmanager.parallel_llm_manager",
     "ParallelProcessingConfig": "bestehorn_llmmanager.bedrock.models.parallel_structures",
+    "ParallelProcessingError": "bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions",
     "ParallelResponse": "bestehorn_llmmanager.bedrock.models.parallel_structures",
     "ParameterCompatibilityTracker": (
         "bestehorn_llmmanager.bedrock.tracking.parameter_compatibility_tracker"
     ),
     "ReasoningContent": "bestehorn_llmmanager.bedrock.models.reasoning_content",
+    "RegionDistributionError": "bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions",
+    "RequestIdCollisionError": "bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions",
     "RequestValidationError": "bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions",
     "ResponseContentType": "bestehorn_llmmanager.bedrock.models.content_block_types",
     "ResponseValidationConfig": "bestehorn_llmmanager.bedrock.models.llm_manager_structures",
@@ -122,6 +143,7 @@ _HOMES = {
     "RetryExhaustedError": "bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions",
     "RetryStrategy": "bestehorn_llmmanager.bedrock.models.llm_manager_structures",
     "RolesEnum": "bestehorn_llmmanager.message_builder_enums",
+    "RunProgress": "bestehorn_llmmanager.bedrock.parallel.progress",
     "StreamingResponse": "bestehorn_llmmanager.bedrock.models.streaming_response",
     "ToolResultStatusEnum": "bestehorn_llmmanager.message_builder_enums",
     "ToolUse": "bestehorn_llmmanager.bedrock.models.tool_use",
@@ -176,7 +198,10 @@ __all__ = [  # noqa: RUF022  (as in 0.9.0, then what is new)
     "AuthConfig",
     "AuthenticationError",
     "AuthenticationType",
+    "BatchError",
     "BatchInference",
+    "BatchLimits",
+    "BatchSubmissionError",
     "BedrockConverseRequest",
     "BedrockModelCatalog",
     "BedrockResponse",
@@ -187,13 +212,19 @@ __all__ = [  # noqa: RUF022  (as in 0.9.0, then what is new)
     "FailureHandlingStrategy",
     "LLMManagerError",
     "LoadBalancingStrategy",
+    "ParallelConfigurationError",
+    "ParallelExecutionError",
     "ParallelProcessingConfig",
+    "ParallelProcessingError",
     "ParallelResponse",
+    "RegionDistributionError",
+    "RequestIdCollisionError",
     "RequestValidationError",
     "ResponseValidationConfig",
     "RetryConfig",
     "RetryExhaustedError",
     "RetryStrategy",
+    "RunProgress",
     "StreamingResponse",
     "ValidationResult",
     "__version__",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sized
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -338,11 +340,13 @@ class ParallelLLMManager:
 
         Closing the iterator, or leaving its loop, stops the run: no further request is sent, and
         calls that are under way are waited for (but not after a second Ctrl-C). Their answers go to
-        the journal.
+        the journal. Closed by another thread than the one that has iterated, or by the garbage
+        collector, it ends in the background.
 
         Args:
             requests: A list, or a generator of any length. Ids have to differ among the requests
-                that are under way at the same time.
+                that are under way at the same time. It is advanced by the thread that iterates:
+                while it takes its time, no result is given, and it must not wait for one.
             target_regions_per_request: As for `converse_parallel`, like all others.
             response_validation_config: As there.
             model_specific_config: As there.
@@ -410,10 +414,17 @@ class ParallelLLMManager:
 
         Raises:
             ValueError: Every request was answered.
+            ParallelConfigurationError: `previous_response` is none.
             ParallelProcessingError: As for `converse_parallel`, like all others. Its
                 `partial_response` has the results of before, too.
         """
         _check_kinds(response_validation_config, model_specific_config, journal, executor)
+        if not isinstance(previous_response, ParallelResponse):
+            raise ParallelConfigurationError(
+                "`previous_response` must be a `ParallelResponse`, as `converse_parallel` gives "
+                f"one, got {type(previous_response).__name__}",
+                invalid_parameter="previous_response",
+            )
         unfinished = previous_response.unfinished_request_ids
         if not previous_response.get_retryable_request_ids() and not unfinished:
             raise ValueError("No request of `previous_response` failed: nothing to ask again.")
@@ -551,6 +562,7 @@ class _Run:
         self._timeout = timeout
         self._figures = RunProgress(total)
         self._failed: list[str] = []
+        self._first_error: Exception | None = None
         manager = worker.manager
         self._first = manager.get_available_models()[0], manager.get_available_regions()[0]
 
@@ -576,10 +588,11 @@ class _Run:
                 self._submitter(threads),
                 self._worker.stop,
                 self._order_for,
-                window=2 * self._config.max_concurrent_requests,
+                window=self._window(),
                 retries=self._retries,
                 journal=journal,
             )
+            user = threading.current_thread()
             try:
                 for finished in runner.results(requests):
                     if self._was_not_sent(finished):
@@ -591,24 +604,38 @@ class _Run:
                     if self._is_lost():
                         runner.stop()
                     yield entry
+                    user = threading.current_thread()
                 if self._is_lost(is_over=True):
-                    raise self._execution_error()
+                    raise self._execution_error() from self._first_error
             finally:  # a second Ctrl-C may end it anywhere
-                if sys.is_finalizing():
-                    # The program ended and this iterator was still there. Threads that no longer
-                    # run may hold any lock, that of the journal included.
-                    at_end.pop_all()
-                elif threads.are_calling():
+                end = partial(self._end, runner, threads, at_end.pop_all(), collected)
+                if threading.current_thread() is user:
+                    end()
+                elif not sys.is_finalizing():
                     # The garbage collector closes an iterator that was left, wherever it runs:
-                    # this thread cannot wait for its own call, nor take a lock that it has.
-                    at_end.pop_all()
-                    threads.abandon()
-                else:
-                    threads.stop()
-                    for finished in runner.drain():
-                        if not self._was_not_sent(finished):
-                            self._entry(finished, collected)
-                    threads.join()
+                    # this thread may have a lock that the end needs, or be a call that it waits
+                    # for. One that `threading` starts would need a lock here as well.
+                    with suppress(RuntimeError):  # the program ends
+                        _thread.start_new_thread(end, ())
+
+    def _end(
+        self,
+        runner: Runner,
+        threads: Threads,
+        at_end: ExitStack,
+        collected: dict[Any, BedrockResponse] | None,
+    ) -> None:
+        """Send nothing more, and wait for what is under way."""
+        if sys.is_finalizing():
+            # The program ended and the iterator was still there. Threads that no longer run may
+            # hold any lock, that of the journal included.
+            return
+        with at_end:
+            threads.stop()
+            for finished in runner.drain():
+                if not self._was_not_sent(finished):
+                    self._entry(finished, collected)
+            threads.join()
 
     def response(
         self,
@@ -644,6 +671,7 @@ class _Run:
             collected[name] = response
         if not response.success and self._config.failure_handling_strategy is not _CONTINUE:
             self._failed.append(str(name))
+            self._first_error = self._first_error or finished.error
         self._figures.add(response, resumed=finished.is_resumed)
         self._listener.tell(self._figures)
         return name, response
@@ -674,23 +702,24 @@ class _Run:
         left = f", {total - done} were not finished" if total > done else ""
         return ParallelExecutionError(
             f"{failed} of {done} finished requests failed{left}; "
-            f"`{self._config.failure_handling_strategy.name}` does not tolerate that.",
+            f"`{self._config.failure_handling_strategy.name}` does not tolerate that. `__cause__` "
+            "is the first failure, `partial_response` of `converse_parallel` has what was finished.",
             failed_requests=self._failed,
             total_requests=total,
             finished_requests=done,
         )
 
-    def _submitter(self, threads: Threads) -> Callable[[Order], Future[BedrockResponse]]:
-        from concurrent import futures  # noqa: PLC0415
+    def _window(self) -> int:
+        """Orders under way at once, those that wait for their turn included."""
+        most = self._config.max_concurrent_requests
+        # A pool of the caller's may begin all that it gets at the same time.
+        return most if _is_thread_pool(self._executor) else 2 * most
 
+    def _submitter(self, threads: Threads) -> Callable[[Order], Future[BedrockResponse]]:
         worker, executor = self._worker, self._executor
         if executor is None:
             return lambda order: threads.submit(worker.answer, order)
-        # That of Python 3.14 is one of threads by inheritance alone: it shares no objects.
-        of_interpreters = getattr(futures, "InterpreterPoolExecutor", ())
-        if isinstance(executor, futures.ThreadPoolExecutor) and not isinstance(
-            executor, of_interpreters
-        ):
+        if _is_thread_pool(executor):
             return lambda order: executor.submit(worker.answer, order)
         from bestehorn_llmmanager.bedrock.parallel.elsewhere import (  # noqa: PLC0415  (rare)
             Elsewhere,
@@ -699,6 +728,17 @@ class _Run:
         self._elsewhere = Elsewhere(executor, worker.manager, worker.pacer)
         worker.at_stop(self._elsewhere.close)
         return self._elsewhere.submit
+
+
+def _is_thread_pool(executor: Executor | None) -> bool:
+    """Whether it runs calls in this process, with this process's objects."""
+    from concurrent import futures  # noqa: PLC0415
+
+    # That of Python 3.14 is one of threads by inheritance alone: it shares no objects.
+    of_interpreters = getattr(futures, "InterpreterPoolExecutor", ())
+    return isinstance(executor, futures.ThreadPoolExecutor) and not isinstance(
+        executor, of_interpreters
+    )
 
 
 _CONTINUE = FailureHandlingStrategy.CONTINUE_ON_FAILURE

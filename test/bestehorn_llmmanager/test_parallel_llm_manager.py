@@ -21,6 +21,7 @@ from bestehorn_llmmanager.bedrock.exceptions import (
     ConfigurationError,
     LLMManagerError,
     RequestValidationError,
+    RetryExhaustedError,
 )
 from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import (
     ParallelConfigurationError,
@@ -330,7 +331,7 @@ def test_it_can_be_closed_and_used_again(bedrock: LocalBedrock) -> None:
 
 def test_a_batch_needs_requests(bedrock: LocalBedrock) -> None:
     manager = new_manager()
-    empty: list[Any] = [[], (), None]
+    empty: list[Any] = [[], ()]
     for nothing in empty:
         with pytest.raises(BatchError, match="is empty"):
             manager.converse_parallel(nothing)
@@ -749,6 +750,7 @@ def test_what_counts_as_a_success(
     result = strategy_run(bedrock, strategy, bad, good, threshold)
     if outcome == "stopped":
         assert isinstance(result, ParallelExecutionError)
+        assert isinstance(result.__cause__, RetryExhaustedError)
     else:
         assert result.success is outcome
         assert len(result.request_responses) == bad + good
@@ -1003,6 +1005,13 @@ def test_nothing_is_sent_before_the_first_result_is_asked_for(bedrock: LocalBedr
     assert bedrock.requests == ()
     assert next(results)[0] == "a"
     assert next(results, None) is None
+
+
+@pytest.mark.parametrize("wrong", [None, [], {"a": 1}])
+def test_what_is_no_response_is_not_asked_again(wrong: Any) -> None:
+    with pytest.raises(ParallelConfigurationError, match="`previous_response` must be") as caught:
+        new_manager().retry_failed_requests(wrong)
+    assert caught.value.invalid_parameter == "previous_response"
 
 
 @pytest.mark.parametrize("wrong", [None, 7, request()], ids=["None", "number", "request"])
@@ -1339,6 +1348,26 @@ def test_anything_unexpected_is_an_error_with_the_time_and_what_was_finished(
     assert caught.value.partial_response is not None
 
 
+def test_a_pool_of_the_callers_begins_no_more_than_may_be_under_way(bedrock: LocalBedrock) -> None:
+    lock, now, peak = threading.Lock(), 0, 0
+
+    def reply(_: ReceivedRequest) -> str:
+        nonlocal now, peak
+        with lock:
+            now += 1
+            peak = max(peak, now)
+        time.sleep(0.05)
+        with lock:
+            now -= 1
+        return "Hi"
+
+    bedrock.reply_with(reply)
+    with ThreadPoolExecutor(32) as pool:
+        manager = new_manager(EAST, WEST, max_concurrent_requests=4)
+        assert manager.converse_parallel(requests(*range(24)), executor=pool).success
+    assert peak == 4
+
+
 def test_a_failed_entry_of_last_resort_still_has_its_error() -> None:
     """Without any endpoint every request fails, none is lost."""
     response = new_manager(EAST).converse_parallel(requests("a", "b"))
@@ -1356,10 +1385,21 @@ def wait_for_no_threads() -> None:
         time.sleep(0.01)
 
 
-# The garbage collector closes the journal, too; and says so.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def resumed(journal: Path, *names: int) -> Any:
+    """The answers of a run with a journal that another run is about to close."""
+    until = time.monotonic() + 10
+    while True:
+        try:
+            return new_manager(EAST).converse_parallel(requests(*names), journal=journal)
+        except ParallelProcessingError as error:  # noqa: PERF203  (it is what is waited for)
+            if "in use" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+
+
+@pytest.mark.parametrize("of_the_caller", [False, True], ids=["own threads", "a pool"])
 def test_an_iterator_may_be_collected_on_a_thread_of_its_own_run(
-    bedrock: LocalBedrock, tmp_path: Path
+    bedrock: LocalBedrock, tmp_path: Path, of_the_caller: bool
 ) -> None:
     number, left = itertools.count(), threading.Event()
 
@@ -1369,11 +1409,12 @@ def test_an_iterator_may_be_collected_on_a_thread_of_its_own_run(
             gc.collect()
         return ValidationResult(success=True)
 
-    def leave() -> None:
+    def leave(executor: ThreadPoolExecutor | None) -> None:
         results = new_manager(EAST, max_concurrent_requests=2).iter_converse_parallel(
             requests(*range(10)),
             response_validation_config=ResponseValidationConfig(collect),
             journal=tmp_path / "run.jsonl",
+            executor=executor,
         )
         next(results)
         circle: list[Any] = [results]
@@ -1381,17 +1422,35 @@ def test_an_iterator_may_be_collected_on_a_thread_of_its_own_run(
 
     gc.disable()
     try:
-        leave()
+        pool = ThreadPoolExecutor(2) if of_the_caller else None
+        leave(pool)
         left.set()
         wait_for_no_threads()
+        if pool is not None:
+            pool.shutdown()  # waits for whatever is under way
     finally:
         gc.enable()
     assert asked(bedrock) < 6
-    gc.collect()
-    again = new_manager(EAST).converse_parallel(
-        requests(*range(10)), journal=tmp_path / "run.jsonl"
+    assert resumed(tmp_path / "run.jsonl", *range(10)).success
+    assert asked(bedrock) == 10
+
+
+def test_closed_by_another_thread_an_iterator_ends_in_the_background(
+    bedrock: LocalBedrock, tmp_path: Path
+) -> None:
+    bedrock.fail(Fault.slow(0.5), operation="Converse", after=1, times=4)
+    results = new_manager(EAST, max_concurrent_requests=2).iter_converse_parallel(
+        requests(*range(50)), journal=tmp_path / "run.jsonl"
     )
-    assert again.success
+    next(results)
+    closer = threading.Thread(target=results.close)
+    closer.start()
+    closer.join()
+    wait_for_no_threads()
+    count = asked(bedrock)
+    assert count < 6
+    resumed(tmp_path / "run.jsonl", *range(50))
+    assert asked(bedrock) == 50  # what was under way is in the journal
 
 
 def test_closing_an_iterator_costs_nothing_while_it_waits(bedrock: LocalBedrock) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import multiprocessing
 import os
@@ -38,6 +39,7 @@ from bestehorn_llmmanager.testing import Fault, LocalBedrock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
     from bestehorn_llmmanager.bedrock.parallel.progress import RunProgress
@@ -362,6 +364,29 @@ def test_a_validation_function_that_is_not_of_a_module_is_named_as_the_reason(
 
 
 # --- processes that die ---------------------------------------------------------------------------
+
+
+def test_a_process_that_cannot_rebuild_the_manager_says_so_and_sends_nothing(
+    bedrock: LocalBedrock,
+    pool: ProcessPoolExecutor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module = tmp_path / "only_here.py"
+    module.write_text(
+        "from bestehorn_llmmanager import RetryConfig\n\nclass Retry(RetryConfig):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    retry = importlib.import_module("only_here").Retry
+    module.unlink()
+    manager = new_manager(retry_config=retry(max_retries=0))
+    response = manager.converse_parallel(requests(3), executor=pool)
+    assert len(response.failed_requests) == 3
+    for entry in response.request_responses.values():
+        assert "cannot rebuild the manager (ModuleNotFoundError), and has sent nothing" in str(
+            entry.get_last_error()
+        )
+    assert bedrock.count("Converse") == 0
 
 
 def killing(pids: Callable[[], list[int]], after: int) -> Callable[[RunProgress], None]:

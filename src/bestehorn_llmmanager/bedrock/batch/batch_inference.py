@@ -110,6 +110,8 @@ class BatchInference:
         allowed_destination_regions: Collection[str] | None = None,
         log_level: int | str = LLMManagerConfig.DEFAULT_LOG_LEVEL,
     ) -> None:
+        _check_one(model, "model", "a name, an id or an ARN")
+        _check_one(region, "region", "a region code like 'us-east-1'")
         members = job_members(role_arn, vpc_config, timeout_hours, tags)
         places = {
             "input": checked(s3_uri, "s3_uri"),
@@ -285,6 +287,14 @@ class BatchInference:
 
     def _members(self, request: BedrockConverseRequest) -> dict[str, Any]:
         return members_for(self._settings.target, request, self._manager)
+
+
+def _check_one(value: object, name: str, kind: str) -> None:
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigurationError(
+            f"`{name}` must be one string, {kind}, got {value!r}. "
+            "A `BatchInference` is for one model in one region."
+        )
 
 
 def _checked_target(manager: LLMManager, access_method: str | None) -> Target:

@@ -93,7 +93,7 @@ class BatchJob:
         Args:
             timeout: Seconds after which to give up; None means never. Jobs take hours.
             progress: True for a bar (needs the extra ``progress``), or a function that is called
-                with each `BatchStatus`.
+                with each `BatchStatus`. An exception of it is logged, and it is not called again.
             max_pause: Seconds of the longest pause.
             sleep: Waits for so many seconds.
 
@@ -107,7 +107,7 @@ class BatchJob:
         shown = Progress(progress)
         until = None if timeout is None else time.monotonic() + timeout
         try:
-            return self._wait(until, shown.show, max_pause, sleep)
+            return self._wait(until, shown.tell, max_pause, sleep)
         except KeyboardInterrupt:
             logger.warning(
                 "jobs=%s | still running; `BatchInference.resume` with these goes on, `stop` ends "

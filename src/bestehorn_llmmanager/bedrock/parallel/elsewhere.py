@@ -223,7 +223,11 @@ def answer_elsewhere(parcel: Parcel, orders: Sequence[bytes], _number: str = "")
         For each order its response, error and the error's cause, pickled; nothing for one that
         waited long and was not sent.
     """
-    return _places.place(parcel).answer_all(orders)
+    try:
+        place = _places.place(parcel)
+    except Exception as error:  # noqa: BLE001  (whatever a missing or another class says)
+        return [_packed_error(_not_rebuilt(error))] * len(orders)
+    return place.answer_all(orders)
 
 
 # In this process
@@ -419,7 +423,8 @@ class Elsewhere:
         self._leave(jobs, None)
         if self.ended is None:
             self.ended = ParallelProcessingError(
-                f"The executor takes no more requests: {type(error).__name__}"
+                f"The executor takes no more requests: {type(error).__name__}. Make a new one; with "
+                "`journal=`, what was answered is not asked again."
             )
             self.ended.__cause__ = error
         for job in jobs:
@@ -492,7 +497,19 @@ def _unsendable(error: Exception) -> RequestValidationError:
     return failure
 
 
+def _not_rebuilt(error: BaseException) -> LLMManagerError:
+    failure = LLMManagerError(
+        f"The other process cannot rebuild the manager ({type(error).__name__}), and has sent "
+        "nothing: it needs this library and boto3 in the versions of this process, and classes of "
+        "your own in a module that it can import."
+    )
+    failure.__cause__ = error
+    return failure
+
+
 def _gone(error: BaseException | None) -> LLMManagerError:
+    if isinstance(error, ImportError):  # of this module, which is the first thing a worker needs
+        return _not_rebuilt(error)
     what = "cancelled" if error is None else type(error).__name__
     failure = LLMManagerError(
         f"The executor lost the request ({what}): its process may have died. It may have been "

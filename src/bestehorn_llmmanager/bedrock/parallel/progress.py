@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from copy import copy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import ParallelConfigurationError
 from bestehorn_llmmanager.bedrock.retry.decisions import Decision
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
 
 logger = logging.getLogger(__name__)
+
+Figures = TypeVar("Figures")
 
 _THROTTLED = {Decision.REST.value, Decision.OUT_FOR_TODAY.value}
 
@@ -64,23 +67,28 @@ class RunProgress:
             )
 
 
-class Listener:
-    """Passes the figures of a run on: to a bar, to a function, or to nobody.
+class Audience(Generic[Figures]):
+    """Passes figures on: to a bar, to a function, or to nobody.
 
-    What goes wrong there costs the run nothing: it is logged once, and nothing is passed on after.
+    What goes wrong there costs the work nothing: it is logged once, and nothing is passed on after.
 
     Args:
         progress: False for nobody, True for a bar (needs the extra ``progress``), or a callable.
+
+    Attributes:
+        unit: What the bar counts.
 
     Raises:
         ParallelConfigurationError: It is none of these, or `tqdm` is not installed.
     """
 
+    unit: str
+
     def __init__(self, progress: object) -> None:
-        self._tell: Callable[[RunProgress], object] | None = None
+        self._tell: Callable[[Figures], object] | None = None
         self._bar: Any = None
         if callable(progress):
-            self._tell = lambda figures: progress(replace(figures))
+            self._tell = lambda figures: progress(copy(figures))
         elif progress is True:
             self._bar = _bar_class()
         elif progress is not False and progress is not None:
@@ -90,26 +98,26 @@ class Listener:
                 provided_value=progress,
             )
 
-    def start(self, total: int | None) -> None:
+    def start(self, total: int | None = None) -> None:
         """Show an empty bar, if it is a bar.
 
         Args:
-            total: Requests in all, None if not known.
+            total: How many there are in all, None if not known.
         """
         if self._bar is not None:
-            self._bar = self._bar(total=total, unit="request", miniters=1)
+            self._bar = self._bar(total=total, unit=self.unit, miniters=1)
             self._tell = self._show
 
-    def tell(self, figures: RunProgress) -> None:
+    def tell(self, figures: Figures) -> None:
         """Pass the figures on, as they are now."""
         if self._tell is None:
             return
         try:
             self._tell(figures)
-        except Exception as error:  # noqa: BLE001  (a result is worth more than its announcement)
+        except Exception as error:  # noqa: BLE001  (the work is worth more than its announcement)
             self._tell = None
             logger.warning(
-                "error=%s | showing progress failed; the run goes on without", type(error).__name__
+                "error=%s | showing progress failed; all else goes on", type(error).__name__
             )
 
     def close(self) -> None:
@@ -117,6 +125,16 @@ class Listener:
         if self._bar is not None:
             with suppress(Exception):  # of a terminal that has gone
                 self._bar.close()
+
+    def _show(self, figures: Figures) -> None:
+        """Put the figures on the bar."""
+        raise NotImplementedError
+
+
+class Listener(Audience[RunProgress]):
+    """Shows how far a run is."""
+
+    unit = "request"
 
     def _show(self, figures: RunProgress) -> None:
         self._bar.set_postfix(
@@ -134,7 +152,7 @@ def _bar_class() -> Any:
         from tqdm import tqdm  # noqa: PLC0415  (an extra)
     except ImportError as error:
         raise ParallelConfigurationError(
-            "`progress=True` needs `pip install bestehorn-llmmanager[progress]`",
+            '`progress=True` needs `pip install "bestehorn-llmmanager[progress]"`',
             invalid_parameter="progress",
             provided_value=True,
         ) from error

@@ -243,7 +243,8 @@ class Runner:
             future = self._submit(flight.order)
         except Exception as error:  # noqa: BLE001  (of somebody else's executor)
             problem = ParallelProcessingError(
-                f"The executor takes no more requests: {type(error).__name__}"
+                f"The executor takes no more requests: {type(error).__name__}. Make a new one; with "
+                "`journal=`, what was answered is not asked again."
             )
             problem.__cause__ = error
             self.stop(problem)

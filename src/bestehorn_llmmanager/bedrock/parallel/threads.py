@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
-from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -49,17 +48,6 @@ class Threads:
         """Let each thread end after what was submitted; does not wait for that."""
         for _ in self._threads:
             self._calls.put(None)
-
-    def abandon(self) -> None:
-        """Let each thread end after the call that it is in. Takes no lock that may be held here."""
-        with suppress(Empty):
-            while True:
-                self._calls.get_nowait()
-        self.stop()
-
-    def are_calling(self) -> bool:
-        """Whether this is called on one of the threads."""
-        return threading.current_thread() in self._threads
 
     def join(self) -> None:
         """Wait for the threads to end."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
@@ -117,13 +117,12 @@ class RequestValidator:
 def _check_batch(requests: Any) -> None:
     if isinstance(requests, BedrockConverseRequest):
         raise RequestValidationError("`requests` is a single request; put it into a list")
-    if requests is None or (isinstance(requests, Collection) and not requests):
-        raise RequestValidationError("`requests` is empty; give at least one")
-    if not isinstance(requests, Collection):
+    if isinstance(requests, (str, bytes, Mapping)) or not isinstance(requests, Collection):
         raise RequestValidationError(
-            "`requests` must be a list of `BedrockConverseRequest`, but is of type "
-            f"{type(requests).__name__}; `iter_converse_parallel` takes generators"
+            f"`requests` must be a list of `BedrockConverseRequest`, but is {_what_it_is(requests)}"
         )
+    if len(requests) == 0:  # arrays of numpy have no truth
+        raise RequestValidationError("`requests` is empty; give at least one")
     problems = [
         problem
         for number, request in enumerate(requests)
@@ -133,9 +132,21 @@ def _check_batch(requests: Any) -> None:
         raise _refusal("`requests` must be a list of `BedrockConverseRequest`", problems)
 
 
+def _what_it_is(value: object) -> str:
+    """What came in place of requests, without its content, and what takes it."""
+    if value is None:
+        return "None"
+    kind = f"of type {type(value).__name__}"
+    if isinstance(value, Mapping):
+        return f"{kind}; `BedrockConverseRequest.from_dict` takes dicts with `messages`"
+    if isinstance(value, Iterator):
+        return f"{kind}; `iter_converse_parallel` takes generators"
+    return kind
+
+
 def _not_a_request(number: int, request: object) -> str | None:
     if not isinstance(request, BedrockConverseRequest):
-        return f"`requests[{number}]` is of type {type(request).__name__}"
+        return f"`requests[{number}]` is {_what_it_is(request)}"
     try:
         hash(request.request_id)
     except TypeError:

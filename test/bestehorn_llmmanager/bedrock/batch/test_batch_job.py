@@ -179,7 +179,6 @@ def test_ctrl_c_ends_the_waiting_and_says_how_to_go_on(
         {"timeout": "1"},
         {"max_pause": 0},
         {"progress": "yes"},
-        {"progress": None},
     ],
 )
 def test_wrong_arguments_of_waiting_are_refused(

@@ -299,7 +299,10 @@ def test_an_executor_that_takes_nothing_fails_what_it_was_given(
     errors = {future.exception(PATIENCE_SECONDS) for future in futures}
     assert errors == {elsewhere.ended}
     assert isinstance(elsewhere.ended, ParallelProcessingError)
-    assert elsewhere.ended.message == "The executor takes no more requests: RuntimeError"
+    assert elsewhere.ended.message == (
+        "The executor takes no more requests: RuntimeError. Make a new one; with `journal=`, what "
+        "was answered is not asked again."
+    )
 
 
 def test_an_answer_that_cannot_be_read_fails_only_its_order(
@@ -389,18 +392,19 @@ def test_what_comes_back_has_less_time_left(bedrock: LocalBedrock, manager: LLMM
     with Here() as executor:
         elsewhere = Elsewhere(executor, manager, Pacer(4, 100))
         tried = [
-            order(name, inference_config={"maxTokens": 60})._replace(timeout=1.5) for name in "ab"
+            order(name, inference_config={"maxTokens": 60})._replace(timeout=2.6) for name in "ab"
         ]
         start = time.monotonic()
         futures = [elsewhere.submit(each) for each in tried]
         errors = [future.exception(PATIENCE_SECONDS) for future in futures]
-        assert time.monotonic() - start < 3
+        assert time.monotonic() - start < 5
         elsewhere.close()
     assert bedrock.count("Converse") == 1
     (error,) = (each for each in errors if each)
     assert isinstance(error, RetryExhaustedError)
     assert error.out_of_time
-    assert error.duration_seconds == pytest.approx(1.0, abs=0.3)
+    # One wait of a second there, and what was left then, but for the second that a call needs.
+    assert error.duration_seconds == pytest.approx(1.65, abs=0.4)
 
 
 def test_an_order_that_was_cancelled_while_it_waited_is_not_sent(

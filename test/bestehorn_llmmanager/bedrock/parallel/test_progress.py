@@ -85,7 +85,7 @@ def test_a_function_that_fails_is_left_out_from_then_on(caplog: pytest.LogCaptur
         listener.tell(RunProgress())
     assert len(calls) == 1
     assert [record.getMessage() for record in caplog.records] == [
-        "error=LookupError | showing progress failed; the run goes on without"
+        "error=LookupError | showing progress failed; all else goes on"
     ]
 
 
@@ -170,5 +170,5 @@ def test_without_tqdm_a_bar_is_refused_with_the_way_to_get_it() -> None:
     )
     assert done.stdout == (
         "ParallelConfigurationError "
-        "`progress=True` needs `pip install bestehorn-llmmanager[progress]` True\n"
+        '`progress=True` needs `pip install "bestehorn-llmmanager[progress]"` True\n'
     )

@@ -152,8 +152,12 @@ def test_a_batch_of_proper_requests_passes_and_stays_as_it_is() -> None:
     ("requests", "words"),
     [
         ([], "empty"),
-        (None, "empty"),
         ((), "empty"),
+        (None, "list of `BedrockConverseRequest`, but is None"),
+        (SECRET, "list of `BedrockConverseRequest`, but is of type str"),
+        (SECRET.encode(), "list of `BedrockConverseRequest`, but is of type bytes"),
+        ({"r1": SECRET}, "of type dict; `BedrockConverseRequest.from_dict` takes"),
+        (request().to_dict(), "of type dict; `BedrockConverseRequest.from_dict` takes"),
         (request(), "put it into a list"),
         ((each for each in [request()]), "`iter_converse_parallel` takes generators"),
         (5, "is of type int"),
@@ -166,11 +170,15 @@ def test_what_is_no_list_of_requests_is_refused(requests: Any, words: str) -> No
 
 
 def test_what_is_no_request_is_told_its_place() -> None:
-    error = refused([request(), MESSAGES[0], SECRET, request([])])
+    error = refused([request(), request().to_dict(), SECRET, request([]), None])
     assert error.get_validation_errors() == [
-        "`requests[1]` is of type dict",
+        (
+            "`requests[1]` is of type dict; `BedrockConverseRequest.from_dict` takes dicts with "
+            "`messages`"
+        ),
         "`requests[2]` is of type str",
         "`requests[3].request_id` must be a string, but is of type list",
+        "`requests[4]` is None",
     ]
 
 

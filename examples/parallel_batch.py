@@ -18,12 +18,13 @@ import argparse
 import importlib.util
 import signal
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bestehorn_llmmanager import ParallelLLMManager, create_user_message
 from bestehorn_llmmanager.bedrock.catalog import CacheMode
+from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import ParallelProcessingError
 from bestehorn_llmmanager.bedrock.models.parallel_structures import (
     BedrockConverseRequest,
     ParallelProcessingConfig,
@@ -93,19 +94,26 @@ def answer_all(
     answered: list[str] = []
     failed: list[str] = []
     try:
-        for name, response in manager.iter_converse_parallel(
-            questions(), progress=HAS_BAR, journal=journal
-        ):
-            (answered if response.success else failed).append(name)
-            if len(answered) == interrupt_after:
-                signal.raise_signal(signal.SIGINT)
+        # Closing it waits for the answers that are under way, unless Ctrl-C comes a second time.
+        with closing(
+            manager.iter_converse_parallel(questions(), progress=HAS_BAR, journal=journal)
+        ) as results:
+            for name, response in results:
+                (answered if response.success else failed).append(name)
+                if len(answered) == interrupt_after:
+                    signal.raise_signal(signal.SIGINT)
     except KeyboardInterrupt:
-        print(
-            f"Interrupted after {len(answered)} answers; those under way are in the journal, too."
-        )
+        print(f"Interrupted after {len(answered)} answers; the journal has {count_of(journal)}.")
         return False
+    except ParallelProcessingError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
     print(f"{len(answered)} answered, {len(failed)} failed. Answers are in {journal.name}.")
     return not failed
+
+
+def count_of(journal: Path) -> int:
+    return journal.read_bytes().count(b"\n") if journal.exists() else 0
 
 
 if __name__ == "__main__":

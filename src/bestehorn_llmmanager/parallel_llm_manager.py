@@ -273,8 +273,8 @@ class ParallelLLMManager:
             response_validation_config: As for `LLMManager.converse`.
             model_specific_config: For the requests that have none.
             progress: True for a bar (needs the extra ``progress``), or a function that is called
-                with a `RunProgress` after each result. An exception of that function is logged,
-                and it is not called again.
+                with a `RunProgress` after each result, and every half second without one. An
+                exception of that function is logged, and it is not called again.
             journal: A file for the answers, a JSON line each. Answers that it already has are
                 taken from it and not asked for again; failures are. A request is known by its id,
                 a generated id by the content; where the content under an id is not the one that
@@ -595,6 +595,9 @@ class _Run:
             user = threading.current_thread()
             try:
                 for finished in runner.results(requests):
+                    if finished is None:
+                        self._listener.tell(self._figures)
+                        continue
                     if self._was_not_sent(finished):
                         runner.given(finished)
                         runner.stop(finished.error)

@@ -709,6 +709,15 @@ def test_a_pause_holds_no_other_request_up(bedrock: LocalBedrock) -> None:
     assert order[-1] == "bad"
 
 
+def test_progress_is_told_while_nothing_finishes(bedrock: LocalBedrock) -> None:
+    bedrock.fail(Fault.slow(1.3), operation="Converse")
+    seen: list[int] = []
+    manager = new_manager(EAST)
+    manager.converse_parallel(requests("a"), progress=lambda figures: seen.append(figures.done))
+    assert seen[-1] == 1
+    assert seen.count(0) in {1, 2, 3}  # each half second
+
+
 # --- strategies -----------------------------------------------------------------------------------
 
 

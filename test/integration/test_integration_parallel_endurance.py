@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -233,8 +234,13 @@ EXAMPLE = [sys.executable, str(Path(__file__).parents[2] / "examples" / "paralle
 def test_the_example_is_interrupted_and_resumes() -> None:
     done = subprocess.run(EXAMPLE, capture_output=True, text=True, check=True)
     said = done.stdout.splitlines()
+    interrupted = re.fullmatch(
+        r"Interrupted after 400 answers; the journal has (\d+)\.", said.pop(1)
+    )
+    # Those that were under way are there, too.
+    assert interrupted
+    assert int(interrupted[1]) > 400
     assert said[1:] == [
-        "Interrupted after 400 answers; those under way are in the journal, too.",
         "1000 answered, 0 failed. Answers are in answers.jsonl.",
         "The endpoint was asked 1000 times.",
     ]
@@ -270,13 +276,59 @@ def test_the_example_can_be_interrupted_from_outside(tmp_path: Path) -> None:
         example.send_signal(signal.SIGINT)
         out, err = example.communicate(timeout=60)
     assert example.returncode == 130, err
-    assert "Interrupted after" in out
+    assert f"answers; the journal has {len(keys_in(journal))}.\n" in out
     asked.append(out.splitlines()[-1])
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     asked.append(done.stdout.splitlines()[-1])
     assert "1000 answered, 0 failed" in done.stdout
     # Both together asked each question once.
     assert sum(int(line.split()[4]) for line in asked) == 1000
+
+
+@posix_only
+def test_interrupted_twice_the_example_says_what_the_journal_has(
+    endpoint: LocalBedrockProcess, tmp_path: Path
+) -> None:
+    endpoint.fail(Fault.hang(), operation="Converse", after=20)
+    journal = tmp_path / "answers.jsonl"
+    with subprocess.Popen(
+        [*EXAMPLE, "--journal", str(journal), "--aws"],
+        env={**os.environ, **endpoint.environment()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as example:
+        while len(keys_in(journal)) < 20:
+            time.sleep(0.01)
+        example.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            example.wait(0.4)
+        example.send_signal(signal.SIGINT)
+        out, err = example.communicate(timeout=60)
+    assert example.returncode == 130, err
+    said = out.splitlines()[-1]
+    assert re.fullmatch(r"Interrupted after \d+ answers; the journal has 20\.", said)
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nowhere/x.jsonl", "there is no directory 'nowhere'; make it first"),
+        ("letter.txt", "'letter.txt' is no journal of this library; give another path"),
+    ],
+)
+def test_a_journal_that_cannot_be_used_is_a_sentence_of_the_example(
+    tmp_path: Path, name: str, said: str
+) -> None:
+    (tmp_path / "letter.txt").write_text("Dear all")
+    done = subprocess.run(
+        [*EXAMPLE, "--journal", name], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"{said}\n")
+    assert done.stderr.count("\n") == 1
+    assert (tmp_path / "letter.txt").read_text() == "Dear all"
 
 
 # --- SIGKILL --------------------------------------------------------------------------------------

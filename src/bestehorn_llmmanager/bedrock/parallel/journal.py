@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import io
 import json
@@ -14,13 +15,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import ParallelProcessingError
+from bestehorn_llmmanager._fork import start_afresh_after_fork
+from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import (
+    ParallelConfigurationError,
+    ParallelProcessingError,
+)
 from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse, to_json_value
 
 if sys.platform != "win32":
     import fcntl
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from typing_extensions import Self
 
     from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
@@ -28,7 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _BEGINNING = b'{"journal": 1, "key": '
-_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 _IN_USE = {errno.EACCES, errno.EAGAIN}
 
 
@@ -56,19 +63,28 @@ class Journal:
     (a line without digits of the content holds for any). A generated id differs from run to run;
     the key is then made of the content, and of a number where several requests have the same.
 
-    The file holds whole answers: treat it as you treat those. What a killed process left unfinished
-    at its end is cut off when the file is opened; damaged lines are passed over. Safe to share
-    between threads; another run is kept out, of whatever process (not on Windows).
+    The file holds whole answers: treat it as you treat those. Bytes are in it as in the API's own
+    JSON, in base64; ``bytes`` of a line says in which places of its ``response``. What a killed
+    process left unfinished at its end is cut off when the file is opened; damaged lines are passed
+    over. Safe to share between threads; another run is kept out, of whatever process (not on
+    Windows). A forked child has it closed.
 
     Args:
         path: The file; made if it does not exist.
 
     Raises:
+        ParallelConfigurationError: The path is empty.
         ParallelProcessingError: The file cannot be read or written, is no journal, or another
-            process has it.
+            run has it.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        if not os.fspath(path):
+            raise ParallelConfigurationError(
+                "`journal` must name a file, got ''; None is for no journal",
+                invalid_parameter="journal",
+                provided_value="",
+            )
         self._path = Path(path)
         self._lock = threading.Lock()
         self._seen: dict[str, int] = {}
@@ -78,6 +94,7 @@ class Journal:
             self._file = _open(self._path)
         except OSError as error:
             raise self._error("opened", error) from error
+        start_afresh_after_fork(self)
         try:
             self._keep_others_out()
             self._read()
@@ -87,6 +104,13 @@ class Journal:
         except BaseException:
             self.close()
             raise
+
+    def _start_afresh(self) -> None:
+        # A child that outlives its parent would keep the file locked. Only closed: to unlock it
+        # here, as `close` does, would unlock it for the parent, too.
+        self._lock = threading.Lock()
+        with suppress(OSError):
+            self._file.close()
 
     def key_of(self, request: BedrockConverseRequest) -> Key:
         """The key of the next request of a run; counts those of equal content."""
@@ -115,7 +139,10 @@ class Journal:
                 with self._lock:
                     self._mismatches += 1
                 return None
-            return BedrockResponse.from_dict(record["response"])
+            response = record["response"]
+            for place in record.get("bytes", ()):
+                _restore_bytes(response, place)
+            return BedrockResponse.from_dict(response)
         except _UNREADABLE:
             logger.warning("offset=%d | an answer in the journal is damaged: asked again", offset)
             return None
@@ -135,17 +162,17 @@ class Journal:
                 **({"content": content} if content else {}),
                 "response": response.to_dict(),
             }
-            line = json.dumps(record, default=to_json_value).encode() + b"\n"
+            line = _to_json(record).encode() + b"\n"
             with self._lock:
                 self._offsets[str(key)] = self._write(line)
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise self._error("written", error) from error
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
             if sys.platform != "win32" and not self._file.closed:
-                with suppress(OSError):  # a process that was forked has the file open, too
+                with suppress(OSError):  # what forked without Python has the file open, too
                     fcntl.flock(self._file, fcntl.LOCK_UN)
             self._file.close()
             mismatches, self._mismatches = self._mismatches, 0
@@ -183,8 +210,9 @@ class Journal:
             # Other errors: a file system without locks.
             if error.errno in _IN_USE:
                 raise ParallelProcessingError(
-                    f"The journal {str(self._path)!r} is in use by another run; give each "
-                    "a file of its own"
+                    f"The journal {str(self._path)!r} is in use by another run; let that end, or "
+                    "close its iterator (`close()`). Another file would not have the answers "
+                    "that are in this one"
                 ) from error
 
     def _read(self) -> None:
@@ -224,6 +252,9 @@ class Journal:
 
     def _error(self, what: str, error: Exception) -> ParallelProcessingError:
         said = error.strerror if isinstance(error, OSError) else None
+        directory = self._path.parent
+        if isinstance(error, FileNotFoundError) and not directory.exists():
+            said = f"there is no directory {str(directory)!r}; make it first"
         return ParallelProcessingError(
             f"The journal {str(self._path)!r} cannot be {what}: {said or error}"
         )
@@ -235,6 +266,35 @@ def _open(path: Path) -> io.FileIO:
         file.close()
         raise OSError(errno.EINVAL, "it is no regular file")
     return file
+
+
+def _to_json(record: dict[str, Any]) -> str:
+    try:
+        return json.dumps(record)
+    except TypeError:  # it has bytes, or what is kept as text
+        places = list(_places_of_bytes(record["response"]))
+        marked = {**record, "bytes": places} if places else record
+        return json.dumps(marked, default=to_json_value)
+
+
+def _places_of_bytes(value: Any, *way: str | int) -> Iterator[tuple[str | int, ...]]:
+    """The names and numbers that lead to each value that is text in JSON, and bytes here."""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        yield way
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            text = name if isinstance(name, str) else json.dumps(name)
+            yield from _places_of_bytes(each, *way, text)
+    elif isinstance(value, (list, tuple)):
+        for number, each in enumerate(value):
+            yield from _places_of_bytes(each, *way, number)
+
+
+def _restore_bytes(value: Any, place: list[str | int]) -> None:
+    *way, last = place
+    for step in way:
+        value = value[step]
+    value[last] = base64.b64decode(value[last], validate=True)
 
 
 def _content_of(key: str) -> str | None:

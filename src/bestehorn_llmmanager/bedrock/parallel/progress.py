@@ -144,7 +144,10 @@ class Listener(Audience[RunProgress]):
             tokens=figures.tokens,
             refresh=False,
         )
-        self._bar.update(figures.done - self._bar.n)
+        if figures.done > self._bar.n:
+            self._bar.update(figures.done - self._bar.n)
+        else:
+            self._bar.refresh()  # nothing finishes, but it is seen to live
 
 
 def _bar_class() -> Any:

@@ -132,8 +132,10 @@ class Runner:
         self._stopped = False
         self._problem: Exception | None = None
 
-    def results(self, requests: Iterable[BedrockConverseRequest]) -> Iterator[Finished]:
+    def results(self, requests: Iterable[BedrockConverseRequest]) -> Iterator[Finished | None]:
         """Results in the order in which they finish; `given` is to be called with each.
+
+        Gives None from time to time while none finishes.
 
         Raises:
             Exception: What `requests` raised, after the results of all that it gave before.
@@ -150,8 +152,10 @@ class Runner:
                 if resumed is not None:
                     yield resumed
             self._start_what_is_due()
-            for flight in self._landings():
-                finished = self._result(flight)
+            if self._waits_in_vain():
+                yield None
+            while self._landed:
+                finished = self._result(self._landed.popleft())
                 if finished is not None:
                     yield finished
         if self._problem is not None:
@@ -275,15 +279,15 @@ class Runner:
         if len(self._landed) >= self._batch:
             self._enough.set()
 
-    def _landings(self) -> Iterator[_Flight]:
-        """All that has landed; waits for the first where there is nothing else to do."""
-        if self._flights and not (self._takes_more and self._has_room()):
-            wait = _SECONDS_BETWEEN_LOOKS
-            if self._later:
-                wait = min(wait, max(self._later[0][0] - time.monotonic(), 0.0))
-            self._wait_for_landings(wait)
-        while self._landed:
-            yield self._landed.popleft()
+    def _waits_in_vain(self) -> bool:
+        """Wait for something to land, where there is nothing else to do; whether nothing has."""
+        if not self._flights or (self._takes_more and self._has_room()):
+            return False
+        wait = _SECONDS_BETWEEN_LOOKS
+        if self._later:
+            wait = min(wait, max(self._later[0][0] - time.monotonic(), 0.0))
+        self._wait_for_landings(wait)
+        return not self._landed
 
     def _wait_for_landings(self, seconds: float) -> None:
         """Wait for as many as are soon there; if there is none, for the first."""

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import uuid
+from contextlib import closing
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +18,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import ParallelProcessingError
-from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
+from bestehorn_llmmanager import ParallelLLMManager
+from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import (
+    ParallelConfigurationError,
+    ParallelProcessingError,
+)
+from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse, to_json_value
 from bestehorn_llmmanager.bedrock.models.llm_manager_structures import RequestAttempt
 from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
 from bestehorn_llmmanager.bedrock.parallel.journal import Journal
+from bestehorn_llmmanager.testing import LocalBedrock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -111,15 +118,144 @@ def test_any_text_comes_back(path: Path, text: str) -> None:
     assert texts(path, text) == [text]
 
 
-def test_bytes_in_an_answer_are_kept_as_the_api_writes_them(path: Path) -> None:
-    journal = Journal(path)
+def brought_back(path: Path, data: Any) -> Any:
+    """What comes back of an answer's data."""
+    response = answer()
+    response.response_data = data
+    with closing(Journal(path)) as journal:
+        journal.append("a", "a", response)
+    with closing(Journal(path)) as journal:
+        found = journal.find("a")
+    assert found is not None
+    return found.response_data
+
+
+REDACTED = {"reasoningContent": {"redactedContent": b"\x00\xff"}}
+IMAGE = {"image": {"format": "png", "source": {"bytes": b"\x89PNG"}}}
+# What a place of bytes looks like in the file, and what is told apart from bytes only by the place.
+LOOK_ALIKES = [{"bytes": [["response_data"]]}, {"bytes": "AP8="}, "AP8=", ["response_data", 0]]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"output": {"message": {"content": [REDACTED, {"text": "Hi"}, IMAGE]}}},
+        {"x": b"", "y": [[b"1"], {"": b"2"}], "z": [b"3", b"4"]},
+        {"like it": LOOK_ALIKES},
+        {"like it": LOOK_ALIKES, "x": b"\x00\xff", "bytes": {"0": b"5"}},
+    ],
+)
+def test_bytes_in_an_answer_come_back_as_bytes_and_nothing_else_does(path: Path, data: Any) -> None:
+    assert brought_back(path, data) == data
+
+
+@given(
+    data=st.dictionaries(
+        st.text(),
+        st.recursive(
+            st.binary() | st.text() | st.sampled_from(["AP8=", "response_data", 0, None]),
+            lambda inner: (
+                st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["bytes"]), inner)
+            ),
+            max_leaves=12,
+        ),
+        min_size=1,
+    )
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+def test_any_data_comes_back(path: Path, data: Any) -> None:
+    path.unlink(missing_ok=True)
+    assert brought_back(path, data) == data
+
+
+def test_what_is_no_json_comes_back_as_its_nearest_kin(path: Path) -> None:
+    data = {"x": (bytearray(b"1"), {5: memoryview(b"2"), True: b"3", None: b"4"}), "y": START}
+    assert brought_back(path, data) == {
+        "x": [b"1", {"5": b"2", "true": b"3", "null": b"4"}],
+        "y": str(START),
+    }
+
+
+def test_a_line_says_where_text_stands_for_bytes(path: Path) -> None:
+    data = {"output": {"message": {"content": [{"text": "Hi"}, REDACTED]}}}
+    brought_back(path, data)
+    line = json.loads(path.read_bytes())
+    way = ["response_data", "output", "message", "content", 1]
+    assert line["bytes"] == [[*way, "reasoningContent", "redactedContent"]]
+    # Who reads the file without a journal has an answer, too.
+    read = BedrockResponse.from_dict(line["response"])
+    assert read.get_content() == "Hi"
+    assert (read.get_content_blocks() or [])[1] == {"reasoningContent": {"redactedContent": "AP8="}}
+
+
+@pytest.fixture
+def recording(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalBedrock]:
+    with LocalBedrock(record_bodies=True) as endpoint:
+        for name, value in endpoint.environment().items():
+            monkeypatch.setenv(name, value)
+        yield endpoint
+
+
+@pytest.mark.needs_member("redactedContent")
+def test_an_answer_of_the_journal_can_be_sent_back(recording: LocalBedrock, path: Path) -> None:
+    message = {"role": "assistant", "content": [REDACTED, {"text": "Hi"}]}
+    recording.reply_with(
+        {
+            "output": {"message": message},
+            "stopReason": "end_turn",
+            "usage": {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2},
+            "metrics": {"latencyMs": 3},
+        }
+    )
+    manager = ParallelLLMManager(["Nova Lite"], ["us-east-1"], catalog_refresh="never")
+    results = [manager.converse_parallel([request(request_id="a")], journal=path) for _ in range(2)]
+    fresh, resumed = (each.request_responses["a"].response_data for each in results)
+    assert recording.count("Converse") == 1
+    assert fresh is not None
+    assert resumed is not None
+    assert fresh["output"] == resumed["output"] == {"message": message}
+    manager.get_underlying_llm_manager().converse(
+        [*request().messages, resumed["output"]["message"], *request("Go on").messages]
+    )
+    body = recording.requests[-1].body
+    assert body is not None
+    assert body["messages"][1]["content"][0]["reasoningContent"] == {"redactedContent": "AP8="}
+
+
+def test_lines_that_do_not_say_where_bytes_are_have_the_text(path: Path) -> None:
     response = answer()
     response.response_data = {"x": b"\x00\xff"}
-    journal.append("a", "a", response)
-    found = journal.find("a")
-    journal.close()
+    record = {"journal": 1, "key": "a", "request_id": "a", "response": response.to_dict()}
+    path.write_text(json.dumps(record, default=to_json_value) + "\n")
+    with closing(Journal(path)) as journal:
+        found = journal.find("a")
     assert found is not None
     assert found.response_data == {"x": "AP8="}
+
+
+@pytest.mark.parametrize(
+    "places",
+    [7, "ab", [7], [[]], [["none"]], [["attempts", 9]], [["success"]], [["model_used"]], [[["x"]]]],
+)
+def test_an_answer_whose_bytes_are_not_where_they_should_be_is_asked_again(
+    path: Path, places: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    line = json.loads(written(path, "a"))
+    path.write_text(json.dumps({**line, "bytes": places}) + "\n")
+    assert texts(path, "a") == [None]
+    assert "an answer in the journal is damaged" in caplog.text
+
+
+def test_what_never_ends_is_an_error_and_costs_no_other_answer(path: Path) -> None:
+    circle: dict[str, Any] = {"x": b"bytes"}
+    circle["circle"] = circle
+    response = answer()
+    response.response_data = circle
+    with closing(Journal(path)) as journal:
+        with pytest.raises(ParallelProcessingError, match="cannot be written"):
+            journal.append("a", "a", response)
+        journal.append("b", "b", answer())
+    assert texts(path, "a", "b") == [None, "Hello"]
 
 
 def test_many_threads_write_whole_lines(path: Path) -> None:
@@ -231,6 +367,22 @@ def test_what_is_asked_is_kept_as_digits_of_one_length(path: Path) -> None:
     assert len(given["content"]) == 32
     assert int(given["content"], 16)
     assert "content" not in generated  # its key says it
+
+
+def test_which_model_was_asked_and_with_which_defaults_is_no_part_of_it(
+    bedrock: LocalBedrock, path: Path
+) -> None:
+    for model, most in (("Nova Lite", 10), ("Nova Pro", 20)):
+        manager = ParallelLLMManager(
+            [model],
+            ["us-east-1"],
+            catalog_refresh="never",
+            default_inference_config={"maxTokens": most},
+        )
+        result = manager.converse_parallel([request(request_id="a"), request()], journal=path)
+        used = {each.model_used for each in result.request_responses.values()}
+        assert used == {"Nova Lite"}
+    assert bedrock.count("Converse") == 2
 
 
 # --- the file -------------------------------------------------------------------------------------
@@ -351,10 +503,25 @@ def test_a_path_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     with pytest.raises(ParallelProcessingError) as caught:
         Journal(missing)
     assert caught.value.message == (
-        f"The journal {str(missing)!r} cannot be opened: No such file or directory"
+        f"The journal {str(missing)!r} cannot be opened: there is no directory "
+        f"{str(missing.parent)!r}; make it first"
     )
     with pytest.raises(ParallelProcessingError, match="cannot be opened: Is a directory"):
         Journal(tmp_path)
+
+
+@posix_only
+def test_a_link_to_nowhere_is_not_told_to_be_in_no_directory(path: Path) -> None:
+    path.symlink_to(path.parent / "none" / "run.jsonl")
+    with pytest.raises(ParallelProcessingError, match="cannot be opened: No such file"):
+        Journal(path)
+
+
+def test_an_empty_path_is_refused() -> None:
+    with pytest.raises(ParallelConfigurationError) as caught:
+        Journal("")
+    assert caught.value.message == "`journal` must name a file, got ''; None is for no journal"
+    assert caught.value.invalid_parameter == "journal"
 
 
 @posix_only
@@ -413,19 +580,124 @@ def test_two_runs_of_a_process_do_not_share_a_journal(path: Path) -> None:
 
 
 @posix_only
-def test_a_process_that_was_forked_does_not_keep_a_journal(path: Path) -> None:
-    journal = Journal(path)
+def test_who_finds_a_journal_in_use_is_told_what_to_do(path: Path) -> None:
+    with closing(Journal(path)), pytest.raises(ParallelProcessingError) as caught:
+        Journal(path)
+    assert caught.value.message == (
+        f"The journal {str(path)!r} is in use by another run; let that end, or close its iterator "
+        "(`close()`). Another file would not have the answers that are in this one"
+    )
+
+
+# --- forks ----------------------------------------------------------------------------------------
+
+# What another library does: Python's own hooks are not called.
+FORK_IN_C = """if True:
+    import ctypes, os, sys
+    from bestehorn_llmmanager.bedrock.parallel.journal import Journal
+
+    journal = Journal(sys.argv[1])
     reading, writing = os.pipe()
-    child = os.fork()
+    child = ctypes.PyDLL(None).fork()
     if not child:
         os.read(reading, 1)
         os._exit(0)
     journal.close()
-    Journal(path).close()
+    Journal(sys.argv[1]).close()
     os.write(writing, b"x")
     os.waitpid(child, 0)
-    os.close(reading)
-    os.close(writing)
+"""
+
+# The program is killed; its child lives until its input ends.
+ORPHAN = """if True:
+    import os, signal, sys
+    from bestehorn_llmmanager.bedrock.parallel.journal import Journal
+
+    journal = Journal(sys.argv[1])
+    if not os.fork():
+        print("forked", flush=True)
+        sys.stdin.read()
+        print("still here", flush=True)
+        os._exit(0)
+    signal.pause()
+"""
+
+
+@posix_only
+def test_a_fork_that_python_does_not_know_of_does_not_keep_a_journal(path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORK_IN_C, path], capture_output=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@posix_only
+def test_the_children_of_a_killed_program_do_not_keep_its_journal(path: Path) -> None:
+    written(path, "a")
+    with subprocess.Popen(
+        [sys.executable, "-c", ORPHAN, path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as program:
+        assert program.stdout is not None
+        assert program.stdin is not None
+        try:
+            assert program.stdout.readline() == "forked\n"
+            program.kill()
+            program.wait()
+            assert texts(path, "a") == ["to a"]
+        finally:
+            program.stdin.close()
+        assert program.stdout.read() == "still here\n"
+
+
+def test_a_child_has_the_journal_closed_and_its_parent_keeps_it(
+    path: Path, in_child: Callable[[Callable[[], Any]], Any]
+) -> None:
+    journal = Journal(path)
+    journal.append("a", "a", answer("to a"))
+
+    def in_the_child() -> str:
+        with pytest.raises(ParallelProcessingError, match="cannot be written") as caught:
+            journal.append("b", "b", answer())
+        # The number of the descriptor may be another file's now.
+        with path.with_name("other").open("wb", buffering=0) as other:
+            journal.close()
+            other.write(b"x")
+        return str(caught.value)
+
+    assert "closed file" in in_child(in_the_child)
+    with pytest.raises(ParallelProcessingError, match="is in use by another run"):
+        Journal(path)
+    journal.append("c", "c", answer("to c"))
+    journal.close()
+    assert texts(path, "a", "b", "c") == ["to a", None, "to c"]
+    assert path.read_bytes().count(b"\n") == 2
+
+
+def test_a_child_does_not_wait_for_what_a_thread_does_with_the_journal(
+    path: Path, in_child: Callable[[Callable[[], Any]], Any]
+) -> None:
+    journal, stop = Journal(path), threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            journal.append("a", "a", answer("x" * 100_000))
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(20):
+            in_child(journal.close)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    journal.close()
+    assert texts(path, "a") == ["x" * 100_000]
+    assert {json.loads(line)["key"] for line in path.read_bytes().splitlines()} == {"a"}
 
 
 # --- a full disk ----------------------------------------------------------------------------------

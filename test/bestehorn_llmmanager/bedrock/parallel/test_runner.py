@@ -142,8 +142,9 @@ class Desk:
 
 def each(runner: Runner, requests: Iterable[BedrockConverseRequest]) -> Iterator[Finished]:
     for finished in runner.results(requests):
-        yield finished
-        runner.given(finished)
+        if finished is not None:
+            yield finished
+            runner.given(finished)
 
 
 def name_of(finished: Finished) -> Any:
@@ -395,9 +396,10 @@ def test_a_failure_keeps_no_frames_alive() -> None:
 def stopping(desk: Desk, runner: Runner, problem: Exception | None = None) -> Iterator[Finished]:
     """Stop after the first result."""
     for finished in runner.results(desk.source("abcdefghij")):
-        runner.given(finished)
-        runner.stop(problem)
-        yield finished
+        if finished is not None:
+            runner.given(finished)
+            runner.stop(problem)
+            yield finished
 
 
 def test_after_a_stop_nothing_is_started_and_what_is_under_way_is_given() -> None:
@@ -451,6 +453,7 @@ def test_draining_gives_what_landed_and_was_not_given_whatever_hangs() -> None:
     runner = desk.runner(window=4)
     results = runner.results(desk.source("abcdefghij"))
     lost = next(results)  # and the caller is interrupted before `given`
+    assert lost is not None
     assert lost.request.request_id == "d"
     desk.end("c", ANSWER)
     drained = runner.drain()

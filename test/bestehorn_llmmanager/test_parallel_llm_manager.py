@@ -718,6 +718,21 @@ def test_progress_is_told_while_nothing_finishes(bedrock: LocalBedrock) -> None:
     assert seen.count(0) in {1, 2, 3}  # each half second
 
 
+def test_a_configuration_of_the_run_takes_nothing_from_what_a_request_asks_for() -> None:
+    config = ModelSpecificConfig(custom_fields={"top_k": 5})
+    asks = request(name="asks", enable_extended_context=True)
+    with LocalBedrock(set_environment=True, record_bodies=True) as bedrock:
+        manager = ParallelLLMManager(
+            ["Claude Sonnet 4"], [EAST], catalog_cache_mode=CacheMode.NONE, catalog_refresh="never"
+        )
+        manager.converse_parallel([asks, request(name="not")], model_specific_config=config)
+        sent = [each.body for each in bedrock.requests if each.operation == "Converse"]
+    fields = [body["additionalModelRequestFields"] for body in sent if body]
+    assert len(fields) == 2
+    assert all(each["top_k"] == 5 for each in fields)
+    assert sum("anthropic_beta" in each for each in fields) == 1
+
+
 # --- strategies -----------------------------------------------------------------------------------
 
 

@@ -22,8 +22,8 @@ class BatchEstimate:
 
     Attributes:
         requests: How many there are.
-        input_tokens: Of all prompts, estimated: four characters to a token, a flat 1,000 for each
-            block that is no text.
+        input_tokens: Of all prompts, estimated: four characters to a token, those of tool calls and
+            of their results included; a flat 1,000 for each image, document or other such block.
         output_tokens: Of all answers: what was given, else each request's `maxTokens`, which is
             the most there can be; None if a request has neither.
         online_usd: US dollars for sending the requests one by one; None if tokens or prices are

@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from bestehorn_llmmanager.bedrock.auth.auth_manager import READ_TIMEOUT_STEPS
 from bestehorn_llmmanager.bedrock.calls.failures import failure_of, forget_request
 from bestehorn_llmmanager.bedrock.calls.preparation import Lacking
-from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
-    APIThrottleError,
-    ContentError,
-)
+from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import ContentError
 from bestehorn_llmmanager.bedrock.models.attempt_record import AttemptRecord
 from bestehorn_llmmanager.bedrock.models.llm_manager_structures import RequestAttempt
 from bestehorn_llmmanager.bedrock.retry.decisions import Decision, Verdict, classify, is_from_aws
@@ -57,7 +54,8 @@ class Gate(Protocol):
 
     def enter(
         self, target: Target, request: Mapping[str, Any], until: float | None
-    ) -> Leave | None: ...
+    ) -> Leave | None:
+        """Wait for leave; None if there was none until that monotonic time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +65,8 @@ class Equipment:
     Attributes:
         used_ways: Target and access method of every answer so far.
         sleep: Waits so many seconds.
-        gate: Is asked before each sending, None for no need to.
+        gate: Is asked before each sending, None for no need to. Not for streams.
+        why_closed: Says why a gate gave a request no leave: "its quota …".
         waits_out_throttling: Whether a target that throttles is tried until the deadline.
     """
 
@@ -81,6 +80,7 @@ class Equipment:
     used_ways: set[tuple[str, str, str]] = field(default_factory=set)
     sleep: Callable[[float], object] = time.sleep
     gate: Gate | None = None
+    why_closed: Callable[[Target, Mapping[str, Any]], str] | None = None
     waits_out_throttling: bool = False
 
 
@@ -128,19 +128,24 @@ class Call:
         self._prepared: Prepared | None = None
         self._renewed = False
         self._handled = 0
+        self._admitted: tuple[Leave, dict[str, Any]] | None = None
+        self._held_back = ""
         self._sent_at: datetime
         self._sent = 0.0
 
     # What comes next
 
     def next(self) -> Attempt | None:
-        """The next attempt, after the pause that belongs before it; None if there is none."""
+        """The next attempt, once its time has come and the gate is open; None if there is none."""
         attempt = self._plan.next()
         if attempt is None:
             return None
         self._handled = id(sys.exc_info()[1])
         if attempt.pause:
             self.sleep(attempt.pause)
+        gate = self._equipment.gate
+        if gate is not None and not self._enter(gate, attempt):
+            return self.next()
         target = attempt.target
         self._sent_at = datetime.now(timezone.utc)
         self._sent = time.perf_counter()
@@ -163,10 +168,7 @@ class Call:
             Exception: What boto3 raises.
             ContentError: The answer is none.
         """
-        request, gate = self.request_for(attempt), self._equipment.gate
-        leave = gate and gate.enter(attempt.target, request, self.deadline and self.deadline.at)
-        if gate and not leave:
-            raise APIThrottleError("The quota left no room before the call had to end.")
+        leave, request = self._admitted or (None, self.request_for(attempt))
         try:
             client = self.client_for(attempt)
             answer: dict[str, Any] = client.converse(modelId=attempt.way.identifier, **request)
@@ -289,7 +291,23 @@ class Call:
         )
         error.attempts = self.attempts
         error.attempt_log = self.log
+        if self._held_back:
+            error.message += self._held_back
+            error.args = (error.message,)
         return error
+
+    def _enter(self, gate: Gate, attempt: Attempt) -> bool:
+        """Wait for leave to send `attempt`; False if there was none in time."""
+        target, request = attempt.target, self.request_for(attempt)
+        leave = gate.enter(target, request, self.deadline and self.deadline.last_start)
+        if leave is not None:
+            self._admitted = leave, request
+            return True
+        self._plan.held_back()
+        why = self._equipment.why_closed
+        reason = f": {why(target, request)}" if why else " in time"
+        self._held_back += f" {target.model} in {target.region} could not be asked{reason}."
+        return False
 
     def _record(self, attempt: Attempt, decision: str, error: Exception | None) -> None:
         target, way, pause = attempt

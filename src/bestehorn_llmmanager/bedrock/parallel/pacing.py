@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bestehorn_llmmanager.bedrock.retry.targets import Target
+
+logger = logging.getLogger(__name__)
 
 _CHARACTERS_PER_TOKEN = 4
 _TOKENS_PER_OTHER_BLOCK = 1000
@@ -73,6 +76,7 @@ class Lane:
         calls: Calls under way.
         tokens: What counts against the quota, as of the last look.
         queue: Those who wait, in the order in which they came.
+        is_too_small: Whether a call was seen that reserves more than the quota.
     """
 
     def __init__(
@@ -85,6 +89,7 @@ class Lane:
         self.tokens = 0
         self.lock = threading.Lock()
         self.queue: deque[threading.Condition] = deque()
+        self.is_too_small = False
         self._most = most
         self._period = period
         self._charges: deque[Charge] = deque()
@@ -286,19 +291,38 @@ class Pacer:
             Stopped: `stopping` is set.
         """
         lane = self._lanes.get(target.key) or self._make_lane(target)
-        estimate = estimated_input(request) if lane.quota is not None else 0
+        estimate = longest = 0
+        if lane.quota is not None:
+            estimate, longest = estimated_input(request), _longest_answer(target, request)
+            if estimate + longest > lane.quota and not lane.is_too_small:
+                self._warn_once(lane, target, estimate + longest)
         with lane.lock:
             if stopping is not None and stopping.is_set():
                 raise Stopped
-            tokens = 0
-            if lane.quota is not None:
-                tokens = lane.reservation(estimate, _longest_answer(target, request))
+            tokens = lane.reservation(estimate, longest) if lane.quota is not None else 0
             now = self._now()
             if (lane.queue or lane.wait(now, tokens)) and not self._wait_for_turn(
                 lane, tokens, until, stopping
             ):
                 return None
             return Slot(lane, lane.start(self._now(), tokens, estimate), self._now)
+
+    def why_full(self, target: Target, request: Mapping[str, Any]) -> str:
+        """Why a request got no leave to call `target`: the end of a sentence."""
+        lane = self._lanes.get(target.key) or self._make_lane(target)
+        estimate, longest = estimated_input(request), _longest_answer(target, request)
+        with lane.lock:
+            tokens = lane.reservation(estimate, longest)
+            is_crowded = lane.wait(self._now(), 0) == math.inf
+        if lane.quota is not None and tokens > lane.quota:
+            return (
+                f"the request reserves {tokens} tokens, more than the whole quota of {lane.quota} "
+                "tokens per minute, and waits until nothing else counts; a smaller `maxTokens` "
+                "reserves less"
+            )
+        if lane.quota is None or is_crowded:
+            return "it took no more calls at once"
+        return f"its quota of {lane.quota} tokens per minute had no room in time"
 
     def pressure(self, target: Target) -> float:
         """How full `target` is: 0.0 if it takes a call now, else something below 1."""
@@ -327,6 +351,21 @@ class Pacer:
                 )
             return lane
 
+    def _warn_once(self, lane: Lane, target: Target, tokens: int) -> None:
+        with self._making:
+            if lane.is_too_small:
+                return
+            lane.is_too_small = True
+        logger.warning(
+            "model=%s region=%s reserved=%d quota=%d | one call reserves more than the quota of a "
+            "minute, so such calls go one by one, about one a minute; a smaller `maxTokens` "
+            "reserves less",
+            target.model,
+            target.region,
+            tokens,
+            lane.quota,
+        )
+
     def _quota(self, target: Target) -> int | None:
         called = (way.identifier for way in target.ways)
         names = (target.model_id, *called, target.model, "*")
@@ -341,12 +380,12 @@ class Pacer:
         try:
             while True:
                 now = self._now()
-                wait = lane.wait(now, tokens) if lane.queue[0] is turn else math.inf
-                if not wait:
-                    return True
                 left = math.inf if until is None else until - now
                 if left <= 0:
                     return False
+                wait = lane.wait(now, tokens) if lane.queue[0] is turn else math.inf
+                if not wait:
+                    return True
                 shortest = min(wait, left)
                 turn.wait(None if shortest == math.inf else shortest)
                 if stopping is not None and stopping.is_set():
@@ -382,7 +421,7 @@ def _longest_answer(target: Target, request: Mapping[str, Any]) -> int:
 
 
 def estimated_input(request: Mapping[str, Any]) -> int:
-    """Roughly the tokens of the prompt: four characters each; other blocks a flat number."""
+    """Roughly the tokens of the prompt: four characters each; what is no text a flat number."""
     tokens = 0
     for message in request.get("messages") or ():
         for block in message.get("content") or ():
@@ -396,6 +435,17 @@ def estimated_input(request: Mapping[str, Any]) -> int:
 
 def _estimated(block: Any) -> int:
     text = block.get("text") if isinstance(block, dict) else None
-    if isinstance(text, str):
+    if isinstance(text, str):  # most are
         return len(text) // _CHARACTERS_PER_TOKEN + 1
+    match block:
+        case {"reasoningContent": {"reasoningText": {"text": str(said)}}} | {
+            "guardContent": {"text": {"text": str(said)}}
+        }:
+            return len(said) // _CHARACTERS_PER_TOKEN + 1
+        case {"toolUse": {"input": value}} | {"json": value}:
+            return len(str(value)) // _CHARACTERS_PER_TOKEN + 1
+        case {"toolResult": {"content": [*blocks]}}:
+            return sum(map(_estimated, blocks))
+        case {"cachePoint": _}:
+            return 0
     return _TOKENS_PER_OTHER_BLOCK

@@ -65,6 +65,7 @@ class Worker:
             manager._equipment,  # noqa: SLF001  (this library's own)
             health=health,
             gate=gate or _Gate(self.pacer, self._stopping),
+            why_closed=self.pacer.why_full,
             sleep=self._sleep,
             waits_out_throttling=True,
         )
@@ -80,8 +81,11 @@ class Worker:
         if self._stopping.is_set():
             raise Stopped
         arguments = order.request.to_converse_args()
-        if order.model_specific_config is not None:
-            arguments.setdefault("model_specific_config", order.model_specific_config)
+        config = order.model_specific_config
+        if config is not None and "model_specific_config" not in arguments:
+            if arguments.get("enable_extended_context"):  # which the request asks for by itself
+                config = replace(config, enable_extended_context=True)
+            arguments["model_specific_config"] = config
         started = time.monotonic()
         try:
             return self.manager._answer(  # noqa: SLF001  (this library's own)

@@ -92,7 +92,6 @@ _BY_STATUS = {
 # By name, because botocore and urllib3 are not imported for this. The most derived class that is
 # listed counts; what botocore raises while a stream is read comes from urllib3 as it is.
 _BY_CLASS = {
-    "APIThrottleError": Decision.REST,
     "ContentError": Decision.GENERATE_AGAIN,
     "AuthenticationError": Decision.NO_CREDENTIALS,
     "NoCredentialsError": Decision.NO_CREDENTIALS,

@@ -21,6 +21,10 @@ _REPEATS_OF_LOST_ANSWERS = 1
 # No attempt starts with less than a second left; a call that was given one still has it here.
 _SHORTEST_ATTEMPT_SECONDS = 0.95
 _LONGEST_WAIT_SECONDS = 300.0
+# Pauses of a call that waits throttling out. They only keep it from asking all the time: in a run of
+# many requests the pacer sends fewer at once to a target that throttles.
+_SHORTEST_PATIENT_SECONDS = 0.1
+_LONGEST_PATIENT_SECONDS = 5.0
 
 
 class Attempt(NamedTuple):
@@ -57,6 +61,11 @@ class Deadline(NamedTuple):
     at: float
     is_hard: bool
 
+    @property
+    def last_start(self) -> float:
+        """When the last attempt may start."""
+        return self.at - _SHORTEST_ATTEMPT_SECONDS if self.is_hard else self.at
+
 
 class Plan:
     """The attempts of one call, produced one by one.
@@ -74,7 +83,7 @@ class Plan:
         lacking: Ids of models known to lack a feature that the request uses; may grow meanwhile.
         deadline: When to stop.
         waits_out_throttling: Whether targets that throttle are tried until the deadline, however
-            often.
+            often; the pauses then leave time for another attempt, unless the service asks for more.
         now: Monotonic clock, in seconds.
         rand: Uniformly from 0 to 1.
 
@@ -127,7 +136,7 @@ class Plan:
         self._parked: list[Target] = []
         self._waiting: list[_Waiting] = []
         self._same: Attempt | None = None
-        self._failures: dict[Target, int] = {}
+        self._failures: dict[tuple[Target, bool], int] = {}
         self._lost_answers = 0
         self.out_of_time = False
         self.missed: Attempt | None = None
@@ -175,6 +184,13 @@ class Plan:
             case _:
                 self._same = attempt._replace(pause=verdict.retry_after or 0.0)
 
+    def held_back(self) -> None:
+        """Take note that the attempt that was next could not be sent in time.
+
+        It says nothing of the target, which does not rest; in this call it is not tried again.
+        """
+        self.out_of_time = True
+
     def _is_in_time(self, attempt: Attempt) -> bool:
         if self._deadline is None:
             return True
@@ -215,11 +231,16 @@ class Plan:
         return self._attempt(self._parked.pop(0)) if self._parked else None
 
     def _wait(self, attempt: Attempt, verdict: Verdict) -> None:
-        failures = self._failures[attempt.target] = self._failures.get(attempt.target, 0) + 1
-        pause = max(self._longest_pause(failures) * self._rand(), verdict.retry_after or 0.0)
-        is_patient = self._is_patient and verdict.decision is Decision.REST and pause > 0
+        is_patient = self._is_patient and verdict.decision is Decision.REST
+        # Throttling that is waited out leaves the target its tries after other errors.
+        key = attempt.target, is_patient
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
         if failures > self._retry.max_retries and not is_patient:
             return
+        longest = self._longest_pause(failures)
+        if is_patient:
+            longest = self._with_time_left(longest)
+        pause = max(longest * self._rand(), verdict.retry_after or 0.0)
         if pause > max(_LONGEST_WAIT_SECONDS, self._retry.max_retry_delay):
             return  # the service asks for more than a call should last
         lost = verdict.decision is Decision.GENERATE_AGAIN
@@ -234,6 +255,12 @@ class Plan:
         except OverflowError:
             return retry.max_retry_delay
         return min(grown, retry.max_retry_delay)
+
+    def _with_time_left(self, pause: float) -> float:
+        """A pause after which there is time for an attempt, and for another pause."""
+        assert self._deadline is not None
+        half = (self._deadline.last_start - self._now()) / 2
+        return max(min(pause, half, _LONGEST_PATIENT_SECONDS), _SHORTEST_PATIENT_SECONDS)
 
     def _park(self, target: Target) -> None:
         waiting = [w.target for w in self._waiting if not w.lost_an_answer]

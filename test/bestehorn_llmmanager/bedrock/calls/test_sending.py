@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,6 @@ from bestehorn_llmmanager.bedrock.calls.call import Call, Equipment
 from bestehorn_llmmanager.bedrock.calls.learning import Learned
 from bestehorn_llmmanager.bedrock.calls.preparation import Preparation
 from bestehorn_llmmanager.bedrock.exceptions import (
-    APIThrottleError,
     AuthenticationError,
     ContentError,
     RetryExhaustedError,
@@ -54,19 +54,26 @@ class Pass:
 
 
 class Door:
-    """Lets a number of sendings through."""
+    """Lets a number of sendings through, all but those to one region, after a while."""
 
-    def __init__(self, lets_through: int = 100) -> None:
+    def __init__(
+        self, lets_through: int = 100, *, closed_to: str = "", seconds: float = 0.0
+    ) -> None:
         self.left = lets_through
+        self.closed_to = closed_to
+        self.seconds = seconds
         self.log: list[str] = []
         self.until: list[float | None] = []
+        self.opened_at: datetime | None = None
 
     def enter(self, target: Target, request: Mapping[str, Any], until: float | None) -> Pass | None:
         assert request == REQUEST
         self.left -= 1
         self.until.append(until)
         self.log.append(f"enter {target.region}")
-        return Pass(self.log) if self.left >= 0 else None
+        time.sleep(self.seconds)
+        self.opened_at = datetime.now(timezone.utc)
+        return Pass(self.log) if self.left >= 0 and target.region != self.closed_to else None
 
 
 @pytest.fixture
@@ -79,7 +86,7 @@ def new_call() -> Iterator[Callable[..., Call]]:
             equipment = Equipment(
                 auth=options.pop("auth", auth),
                 retry=RetryConfig(retry_delay=0),
-                health=TargetHealth(),
+                health=options.pop("health", TargetHealth()),
                 learned=learned,
                 access_methods=AccessMethodTracker.get_instance(),
                 compatibility=ParameterCompatibilityTracker(),
@@ -180,16 +187,80 @@ def test_a_gate_is_asked_before_each_sending_and_told_of_its_end(
     assert door.until == [deadline.at] * 3
 
 
-def test_a_gate_that_does_not_open_in_time_counts_as_throttling(
+def test_a_gate_leaves_time_for_the_call_before_a_hard_deadline(
     bedrock: LocalBedrock, new_call: Callable[..., Call]
 ) -> None:
-    door = Door(lets_through=0)
-    call = new_call(EAST, WEST, gate=door)
-    assert run(call) == [Decision.REST] * 8
+    door, deadline = Door(), Deadline(time.monotonic() + 300, is_hard=True)
+    assert run(new_call(gate=door, deadline=deadline)) == ["answered"]
+    assert door.until == [pytest.approx(deadline.at - 0.95)]
+
+
+def test_what_a_gate_does_not_let_through_in_time_is_no_sending_and_no_fault_of_the_target(
+    bedrock: LocalBedrock, new_call: Callable[..., Call]
+) -> None:
+    health, door = TargetHealth(), Door(lets_through=0)
+    call = new_call(
+        EAST,
+        WEST,
+        gate=door,
+        health=health,
+        why_closed=lambda target, _: f"{target.region} is full",
+    )
+    assert run(call) == []
+    assert door.log == ["enter us-east-1", "enter us-west-2"]
     failure = call.failure()
     assert isinstance(failure, RetryExhaustedError)
-    assert [type(error) for error in failure.last_errors] == [APIThrottleError] * 2
+    assert failure.out_of_time
+    assert (
+        failure.message
+        == str(failure.args[0])
+        == (
+            "The time is up, 0 were tried. "
+            "Nova Lite in us-east-1 could not be asked: us-east-1 is full. "
+            "Nova Lite in us-west-2 could not be asked: us-west-2 is full."
+        )
+    )
+    assert (failure.attempts, failure.attempt_log, failure.attempts_made) == ([], [], 0)
+    assert not health
     assert bedrock.count("Converse") == 0
+
+
+def test_where_one_gate_stays_closed_another_target_is_asked(
+    bedrock: LocalBedrock, new_call: Callable[..., Call]
+) -> None:
+    call = new_call(EAST, WEST, gate=Door(closed_to="us-east-1"))
+    assert run(call) == ["answered"]
+    assert [record.region for record in call.log] == ["us-west-2"]
+    assert [attempt.region for attempt in call.attempts] == ["us-west-2"]
+
+
+def test_a_target_that_failed_and_then_had_no_room_keeps_its_failure(
+    bedrock: LocalBedrock, new_call: Callable[..., Call]
+) -> None:
+    bedrock.fail(Fault.unavailable(), operation="Converse")
+    call = new_call(gate=Door(lets_through=1))
+    assert run(call) == [Decision.AGAIN]
+    failure = call.failure()
+    assert isinstance(failure, RetryExhaustedError)
+    assert failure.out_of_time
+    assert failure.message == (
+        "The time is up, 1 was tried. Nova Lite in us-east-1: ServiceUnavailableException "
+        "Nova Lite in us-east-1 could not be asked in time."
+    )
+    assert len(failure.last_errors) == len(failure.attempts) == len(failure.attempt_log) == 1
+
+
+def test_the_record_has_the_times_of_the_sending_not_of_the_waiting_before(
+    bedrock: LocalBedrock, new_call: Callable[..., Call]
+) -> None:
+    door = Door(seconds=0.2)
+    call = new_call(gate=door)
+    assert run(call) == ["answered"]
+    (record,) = call.log
+    assert door.opened_at is not None
+    assert record.started_at >= door.opened_at
+    since_opened = (datetime.now(timezone.utc) - door.opened_at).total_seconds()
+    assert record.duration_ms <= since_opened * 1000
 
 
 def test_a_permission_is_given_back_when_no_client_can_be_made(

@@ -46,6 +46,10 @@ HI: dict[str, Any] = {
     "inferenceConfig": {"maxTokens": 99},
 }
 RESERVED_BY_HI = 100
+SMALL_QUOTA = (
+    "one call reserves more than the quota of a minute, so such calls go one by one, about one a "
+    "minute; a smaller `maxTokens` reserves less"
+)
 PATIENCE_SECONDS = 10.0
 
 
@@ -209,6 +213,45 @@ def test_a_call_bigger_than_the_quota_goes_when_nothing_else_counts() -> None:
     assert has_room(pacer)
 
 
+def test_a_quota_smaller_than_one_call_is_told_once_for_each_target(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pacer = Pacer(64, RESERVED_BY_HI - 1)
+    secret = "a-very-private-prompt"
+    long = {
+        "messages": [{"content": [{"text": secret * 100}]}],
+        "inferenceConfig": {"maxTokens": 1},
+    }
+    for where in (EAST, WEST, EAST):
+        pacer.enter(where, HI, until=0.0)
+        pacer.enter(where, long, until=0.0)
+    assert {each.levelname for each in caplog.records} == {"WARNING"}
+    assert [each.getMessage() for each in caplog.records] == [
+        f"model=Nova Lite region={region} reserved=100 quota=99 | {SMALL_QUOTA}"
+        for region in ("us-east-1", "us-west-2")
+    ]
+
+
+def test_a_quota_that_one_call_fits_in_is_worth_no_word(caplog: pytest.LogCaptureFixture) -> None:
+    for pacer in (Pacer(64, RESERVED_BY_HI), Pacer(64)):
+        entered(pacer)
+        pacer.enter(EAST, HI, until=0.0)
+    assert not caplog.records
+
+
+def test_it_says_why_there_was_no_room() -> None:
+    crowded, used_up, too_small = Pacer(1, 1000), Pacer(64, 150), Pacer(64, 60)
+    for pacer in (crowded, used_up, too_small):
+        entered(pacer)
+        assert not has_room(pacer)
+    assert crowded.why_full(EAST, HI) == "it took no more calls at once"
+    assert used_up.why_full(EAST, HI) == "its quota of 150 tokens per minute had no room in time"
+    assert too_small.why_full(EAST, HI) == (
+        "the request reserves 100 tokens, more than the whole quota of 60 tokens per minute, and "
+        "waits until nothing else counts; a smaller `maxTokens` reserves less"
+    )
+
+
 @pytest.mark.parametrize(
     ("inference_config", "longest", "reserved"),
     [
@@ -296,6 +339,31 @@ def test_text_counts_a_token_for_four_characters_and_what_is_no_text_a_thousand(
     }
     assert estimated_input(request) == 101 + 1000 + 11 + len(str({"tools": []})) // 4
     assert estimated_input({}) == 0
+
+
+@pytest.mark.parametrize(
+    ("block", "tokens"),
+    [
+        ({"cachePoint": {"type": "default"}}, 0),
+        ({"toolUse": {"toolUseId": "1", "name": "t", "input": "x" * 400}}, 101),
+        ({"toolUse": {"input": {"query": "x" * 400}}}, 104),
+        ({"toolResult": {"content": [{"text": "x" * 400}, {"json": "x" * 40}]}}, 112),
+        ({"toolResult": {"content": [{"image": {}}, {"text": ""}]}}, 1001),
+        ({"toolResult": {"content": []}}, 0),
+        ({"reasoningContent": {"reasoningText": {"text": "x" * 400, "signature": "s"}}}, 101),
+        ({"reasoningContent": {"redactedContent": b"x"}}, 1000),
+        ({"guardContent": {"text": {"text": "x" * 400}}}, 101),
+        ({"guardContent": {"image": {}}}, 1000),
+        ({"document": {}}, 1000),
+        ({"toolResult": None}, 1000),
+        ({"toolUse": {}}, 1000),
+        ({"text": None}, 1000),
+        ("text", 1000),
+    ],
+)
+def test_what_text_is_inside_other_blocks_counts_as_text(block: Any, tokens: int) -> None:
+    assert estimated_input({"messages": [{"content": [block]}]}) == tokens
+    assert estimated_input({"system": [block]}) == tokens
 
 
 # --- laws, in virtual time ------------------------------------------------------------------------
@@ -496,6 +564,18 @@ def test_whoever_gives_up_leaves_the_turn_to_the_next(crowd: ThreadPoolExecutor)
     assert impatient.result(PATIENCE_SECONDS) is None
     slot.answered(answer(1))
     assert patient.result(PATIENCE_SECONDS) is not None
+
+
+def test_room_that_comes_too_late_is_left_to_others(crowd: ThreadPoolExecutor) -> None:
+    clock = Clock()
+    pacer = Pacer(1, now=clock)
+    slot = entered(pacer)
+    late = crowd.submit(pacer.enter, EAST, HI, clock.now + PATIENCE_SECONDS)
+    until_waiting(pacer, 1)
+    clock.now += PATIENCE_SECONDS + 1
+    slot.answered(answer(1))
+    assert late.result(PATIENCE_SECONDS) is None
+    assert has_room(pacer)
 
 
 def test_room_that_time_makes_is_noticed(crowd: ThreadPoolExecutor) -> None:

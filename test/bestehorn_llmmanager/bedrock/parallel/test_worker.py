@@ -12,14 +12,18 @@ import pytest
 from bestehorn_llmmanager import LLMManager, ModelSpecificConfig
 from bestehorn_llmmanager.bedrock.catalog import CacheMode
 from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import RetryExhaustedError
-from bestehorn_llmmanager.bedrock.models.llm_manager_structures import RetryConfig
+from bestehorn_llmmanager.bedrock.models.llm_manager_structures import RetryConfig, RetryStrategy
 from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
 from bestehorn_llmmanager.bedrock.parallel.pacing import PacedHealth, Pacer, Stopped
+from bestehorn_llmmanager.bedrock.parallel.progress import RunProgress
+from bestehorn_llmmanager.bedrock.parallel.results import failed_response
 from bestehorn_llmmanager.bedrock.parallel.worker import Order, Worker
 from bestehorn_llmmanager.testing import Fault, LocalBedrock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from bestehorn_llmmanager.bedrock.retry.targets import Target
 
 PATIENCE_SECONDS = 10.0
 
@@ -54,6 +58,10 @@ def order(*columns: int, timeout: float = 30.0, **options: Any) -> Order:
 
 def new_worker(manager: LLMManager, most: int = 8, quota: int | None = None) -> Worker:
     return Worker(manager, PacedHealth(Pacer(most, quota)))
+
+
+def targets_of(manager: LLMManager) -> Sequence[Target]:
+    return manager._table.ordered(RetryStrategy.REGION_FIRST, (0, 1))
 
 
 def test_a_request_starts_in_its_first_region_and_falls_back_to_the_others(
@@ -109,10 +117,65 @@ def test_a_request_for_which_the_quota_has_no_room_in_time_is_not_sent(
     bedrock.reply_with("x" * 400)
     for column in (0, 1):
         worker.answer(order(column))
+    late = order(timeout=1.1)
     with pytest.raises(RetryExhaustedError) as caught:
-        worker.answer(order(timeout=1.1))
-    assert caught.value.out_of_time
+        worker.answer(late)
+    error = caught.value
+    assert error.out_of_time
+    assert error.message == (
+        "The time is up, 0 were tried. An attempt needs at least 1 second. Nova Lite in us-east-1 "
+        "could not be asked: its quota of 150 tokens per minute had no room in time."
+    )
     assert bedrock.count("Converse") == 2
+    figures = RunProgress()
+    figures.add(failed_response(late.request, error, timeout=1.1, model="m", region="r"))
+    assert (figures.failed, figures.throttles) == (1, 0)
+    assert error.attempt_log == []
+    health = worker._equipment.health
+    assert all(health.rests_until(target) < 1 for target in targets_of(manager))
+
+
+def test_a_request_that_reserves_more_than_the_quota_is_told_both_numbers(
+    bedrock: LocalBedrock, manager: LLMManager
+) -> None:
+    worker = new_worker(manager, quota=60)
+    for column in (0, 1):
+        worker.answer(order(column))
+    with pytest.raises(RetryExhaustedError, match="could not be asked") as caught:
+        worker.answer(order(timeout=1.1))
+    assert "reserves 100 tokens, more than the whole quota of 60 tokens per" in str(caught.value)
+    assert "a smaller `maxTokens` reserves less" in str(caught.value)
+
+
+def test_a_place_that_comes_free_too_late_for_an_answer_is_not_taken(
+    bedrock: LocalBedrock, manager: LLMManager
+) -> None:
+    bedrock.fail(Fault.slow(0.8))
+    worker = new_worker(manager, most=1)
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(worker.answer, order(0))
+        while not bedrock.count("Converse"):
+            time.sleep(0.001)
+        late = order(0, timeout=1.5)
+        with pytest.raises(RetryExhaustedError, match="it took no more calls at once") as caught:
+            worker.answer(late)
+        assert caught.value.out_of_time
+        assert first.result(PATIENCE_SECONDS).success
+    assert bedrock.count("Converse") == 1
+
+
+def test_who_wants_no_delay_is_patient_too(bedrock: LocalBedrock) -> None:
+    manager = LLMManager(
+        ["Nova Lite"],
+        ["us-east-1"],
+        retry_config=RetryConfig(retry_delay=0),
+        catalog_cache_mode=CacheMode.NONE,
+        catalog_refresh="never",
+    )
+    bedrock.fail(Fault.throttling(), operation="Converse", times=10)
+    response = new_worker(manager).answer(order(0))
+    assert len(response.attempt_log) == 11
+    assert all(0 < record.pause_ms <= 100 for record in response.attempt_log[1:])
 
 
 def test_runs_share_what_is_known_of_the_targets(

@@ -679,16 +679,65 @@ def test_a_plan_that_ends_before_the_deadline_is_not_out_of_time() -> None:
 # --- waiting throttling out ----------------------------------------------------------------------------------
 
 
-def test_who_waits_throttling_out_is_bound_by_the_deadline_alone() -> None:
+@pytest.mark.parametrize("share", [0.1, 0.5, 1.0])
+@pytest.mark.parametrize("is_hard", [True, False])
+@pytest.mark.parametrize(
+    "retry",
+    [
+        RetryConfig(),
+        RetryConfig(max_retries=1, max_retry_delay=2),
+        RetryConfig(max_retries=0, retry_delay=60, max_retry_delay=600),
+        RetryConfig(retry_delay=0),
+        RetryConfig(backoff_multiplier=0.5),
+    ],
+    ids=["default", "quick", "slow", "no delay", "shrinking"],
+)
+def test_who_waits_throttling_out_tries_until_the_deadline_and_not_all_the_time(
+    retry: RetryConfig, is_hard: bool, share: float
+) -> None:
+    deadline = Deadline(1010.0, is_hard)
     bench = Bench(
         grid(1, 1),
-        retry=RetryConfig(max_retries=1, max_retry_delay=2),
-        deadline=Deadline(1030.0, is_hard=True),
+        retry=retry,
+        deadline=deadline,
         waits_out_throttling=True,
+        seconds_per_attempt=0.05,
+        rand=lambda: share,
     )
     bench.run(always(Decision.REST))
-    assert [attempt.pause for attempt in bench.tried] == [0, 1, *[2] * 14]
     assert bench.plan.out_of_time
+    assert deadline.last_start - 0.2 < bench.sent[-1].at <= deadline.last_start
+    pauses = [attempt.pause for attempt in bench.tried[1:]]
+    assert min(pauses) >= 0.1 * share - 1e-6
+    assert max(pauses) <= 5.0 * share + 1e-6
+
+
+def test_pauses_of_who_waits_throttling_out_grow_to_half_of_what_is_left() -> None:
+    bench = Bench(grid(1, 1), deadline=Deadline(1020.0, is_hard=False), waits_out_throttling=True)
+    bench.run(always(Decision.REST))
+    pauses = [attempt.pause for attempt in bench.tried[:7]]
+    assert pauses == [0, 1, 2, 4, 5, 4, 2]
+
+
+def test_who_waits_throttling_out_waits_as_long_as_the_service_asks() -> None:
+    bench = Bench(grid(1, 1), deadline=Deadline(1020.0, is_hard=True), waits_out_throttling=True)
+    bench.run(always(Decision.REST, retry_after=6.0))
+    assert [sent.at for sent in bench.sent] == [1000.0, 1006.0, 1012.0, 1018.0]
+    assert bench.plan.out_of_time
+    assert bench.clock.now == 1018.0
+
+
+def test_throttling_that_is_waited_out_leaves_the_tries_after_other_errors() -> None:
+    bench = Bench(
+        grid(1, 1),
+        retry=RetryConfig(max_retries=2),
+        deadline=Deadline(1300.0, is_hard=True),
+        waits_out_throttling=True,
+    )
+    decisions = iter([*[Decision.REST] * 5, *[Decision.AGAIN] * 9])
+    bench.run(lambda _: Verdict(next(decisions)))
+    assert len(bench.sent) == 5 + 3
+    assert not bench.plan.out_of_time
 
 
 @pytest.mark.parametrize("decision", [Decision.AGAIN, Decision.GENERATE_AGAIN])
@@ -703,17 +752,26 @@ def test_only_throttling_is_waited_out(decision: Decision) -> None:
     assert len(bench.sent) == 2
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"deadline": None},
-        {
-            "deadline": Deadline(1300.0, is_hard=True),
-            "retry": RetryConfig(max_retries=3, retry_delay=0),
-        },
-    ],
-)
-def test_nobody_waits_for_ever_nor_without_pauses(options: dict[str, Any]) -> None:
-    bench = Bench(grid(1, 1), waits_out_throttling=True, **options)
+def test_nobody_waits_for_ever() -> None:
+    bench = Bench(grid(1, 1), waits_out_throttling=True)
     bench.run(always(Decision.REST))
     assert len(bench.sent) == 4
+
+
+# --- what could not be sent ------------------------------------------------------------------------
+
+
+def test_who_is_held_back_at_one_target_may_have_time_for_another() -> None:
+    bench = Bench(grid(2, 1), deadline=Deadline(1300.0, is_hard=True))
+    attempts = []
+    while attempt := bench.plan.next():
+        attempts.append(attempt)
+        bench.plan.held_back()
+    assert names(attempts) == ["m0 r0", "m1 r0"]
+    assert bench.plan.out_of_time
+    assert not bench.health
+
+
+def test_the_last_attempt_starts_a_second_before_a_hard_deadline() -> None:
+    assert Deadline(1000.0, is_hard=True).last_start == pytest.approx(999.05)
+    assert Deadline(1000.0, is_hard=False).last_start == 1000.0

@@ -193,15 +193,15 @@ def test_defect_48_a_timeout_frees_its_place_and_is_not_asked_again(bedrock: Loc
     manager = new_manager(
         EAST,
         retry_config=RetryConfig(max_retries=3, retry_delay=0.001),
-        request_timeout_seconds=1,
+        request_timeout_seconds=2,
         max_concurrent_requests=2,
     )
     start = time.monotonic()
     response = manager.converse_parallel(requests(*"abcdef"))
-    assert time.monotonic() - start < 2.5
+    assert time.monotonic() - start < 8
     assert not [t for t in threading.enumerate() if t.name.startswith("bestehorn-llmmanager")]
     assert len(response.timed_out_request_ids) == 2
-    assert all("timed out after 1 seconds" in warning for warning in response.warnings)
+    assert all("timed out after 2 seconds" in warning for warning in response.warnings)
     assert bedrock.count("Converse") == 6
 
 

@@ -139,10 +139,10 @@ def test_a_region_that_hangs_costs_the_timeout_and_its_own_freshness(
     recorded: LocalBedrock,
 ) -> None:
     recorded.fail(Fault.hang(), region="eu-west-1")
-    catalog = catalog_of("us-east-1", "eu-west-1", timeout=1, max_retries=6)
+    catalog = catalog_of("us-east-1", "eu-west-1", timeout=3, max_retries=6)
     started = time.monotonic()
     metadata = catalog.get_catalog_metadata()
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10
     assert metadata.regions_metadata["us-east-1"].source is CatalogSource.API
     assert metadata.unavailable_regions["eu-west-1"].kind == "timeout"
 

@@ -330,8 +330,8 @@ def test_retries_end_with_the_sweep(serve: Callable[..., LocalBedrock]) -> None:
     endpoint = serve("us-east-1", "eu-west-1")
     endpoint.fail(Fault.throttling(), region="us-east-1")
     started = time.monotonic()
-    raw = fetcher(timeout=1, max_retries=50).fetch_all_data(["us-east-1", "eu-west-1"])
-    assert time.monotonic() - started < 2.5
+    raw = fetcher(timeout=3, max_retries=50).fetch_all_data(["us-east-1", "eu-west-1"])
+    assert time.monotonic() - started < 10
     assert raw.successful_regions == ["eu-west-1"]
     assert raw.failure_kinds == {"us-east-1": "timeout"}
     sent = endpoint.count()
@@ -422,10 +422,10 @@ def test_a_region_that_hangs_does_not_hold_up_the_others(
     endpoint.fail(Fault.hang(), region="us-east-2", operation=PROFILES)
     endpoint.fail(Fault.hang(), region="us-west-2")
     started = time.monotonic()
-    raw = fetcher(timeout=1, max_retries=6).fetch_all_data(
+    raw = fetcher(timeout=3, max_retries=6).fetch_all_data(
         ["us-east-1", "us-east-2", "us-west-2", "eu-west-1"]
     )
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 10
     assert raw.successful_regions == ["eu-west-1"]
     assert raw.failure_kinds == dict.fromkeys(["us-east-1", "us-east-2", "us-west-2"], "timeout")
 

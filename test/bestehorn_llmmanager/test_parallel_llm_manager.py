@@ -715,7 +715,7 @@ def test_progress_is_told_while_nothing_finishes(bedrock: LocalBedrock) -> None:
     manager = new_manager(EAST)
     manager.converse_parallel(requests("a"), progress=lambda figures: seen.append(figures.done))
     assert seen[-1] == 1
-    assert seen.count(0) in {1, 2, 3}  # each half second
+    assert 1 <= seen.count(0) < 20  # each half second, however slow the machine
 
 
 def test_a_configuration_of_the_run_takes_nothing_from_what_a_request_asks_for() -> None:

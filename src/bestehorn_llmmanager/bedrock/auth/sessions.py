@@ -137,7 +137,7 @@ def client_config(
 def _with_user_agent(config: Config, session: Session) -> Config:
     """`config` with a ``User-Agent`` that names this library and does not change.
 
-    Without one, botocore composes it twice for each request: a sixteenth of what a call costs.
+    Without one, botocore composes it twice for each request: a fifth of a call's instructions.
     """
     application = config.user_agent_appid or session.get_config_variable("user_agent_appid")
     if config.user_agent or application:

@@ -28,14 +28,15 @@ from bestehorn_llmmanager.bedrock.exceptions.llm_manager_exceptions import (
     LLMManagerError,
     RequestValidationError,
 )
-from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import ParallelProcessingError
 from bestehorn_llmmanager.bedrock.parallel.pacing import PacedHealth
+from bestehorn_llmmanager.bedrock.parallel.runner import executor_ended
 from bestehorn_llmmanager.bedrock.parallel.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from bestehorn_llmmanager.bedrock.calls.call import Gate
+    from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import ParallelProcessingError
     from bestehorn_llmmanager.bedrock.models.bedrock_response import BedrockResponse
     from bestehorn_llmmanager.bedrock.parallel.pacing import Pacer
     from bestehorn_llmmanager.bedrock.parallel.worker import Order
@@ -422,11 +423,7 @@ class Elsewhere:
     def _refused(self, jobs: list[_Job], error: Exception) -> None:
         self._leave(jobs, None)
         if self.ended is None:
-            self.ended = ParallelProcessingError(
-                f"The executor takes no more requests: {type(error).__name__}. Make a new one; with "
-                "`journal=`, what was answered is not asked again."
-            )
-            self.ended.__cause__ = error
+            self.ended = executor_ended(error)
         for job in jobs:
             job.future.set_exception(self.ended)
 

@@ -246,12 +246,7 @@ class Runner:
         try:
             future = self._submit(flight.order)
         except Exception as error:  # noqa: BLE001  (of somebody else's executor)
-            problem = ParallelProcessingError(
-                f"The executor takes no more requests: {type(error).__name__}. Make a new one; with "
-                "`journal=`, what was answered is not asked again."
-            )
-            problem.__cause__ = error
-            self.stop(problem)
+            self.stop(executor_ended(error))
         else:
             future.add_done_callback(lambda future: self._land(flight, future))
             flight.future = future
@@ -336,6 +331,16 @@ class Runner:
         flight.future = None
         heapq.heappush(self._later, (time.monotonic() + pause, next(self._numbers), flight))
         return True
+
+
+def executor_ended(error: Exception) -> ParallelProcessingError:
+    """What ends a run whose executor takes no more: `error` is what that said."""
+    problem = ParallelProcessingError(
+        f"The executor takes no more requests: {type(error).__name__}. Make a new one; with "
+        "`journal=`, what was answered is not asked again."
+    )
+    problem.__cause__ = error
+    return problem
 
 
 def _tell_of_earlier_tries(flight: _Flight, response: BedrockResponse) -> None:

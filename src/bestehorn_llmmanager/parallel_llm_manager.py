@@ -38,6 +38,7 @@ from bestehorn_llmmanager.bedrock.models.parallel_structures import (
     ParallelResponse,
 )
 from bestehorn_llmmanager.bedrock.parallel.assignment import RegionAssignment
+from bestehorn_llmmanager.bedrock.parallel.interrupts import Uninterrupted
 from bestehorn_llmmanager.bedrock.parallel.journal import Journal
 from bestehorn_llmmanager.bedrock.parallel.pacing import PacedHealth, Pacer
 from bestehorn_llmmanager.bedrock.parallel.progress import Listener, RunProgress
@@ -584,8 +585,11 @@ class _Run:
             self._listener.start(self._total)
             at_end.callback(self._listener.close)
             threads = Threads(self._config.max_concurrent_requests)
+            at_end.callback(self._worker.stop)
+            with Uninterrupted():
+                submit = self._submitter(threads)
             runner = Runner(
-                self._submitter(threads),
+                submit,
                 self._worker.stop,
                 self._order_for,
                 window=self._window(),

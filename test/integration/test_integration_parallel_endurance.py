@@ -197,6 +197,62 @@ def test_ctrl_c_ends_the_run_soon_and_costs_no_answer(
         assert outcome["answered"] == outcome["ids"] == endpoint.count("Converse")
 
 
+# Interrupts itself at any point of one run after the other, the first thread's start included.
+OFTEN_INTERRUPTED = """
+import faulthandler, json, random, signal, sys, threading
+from bestehorn_llmmanager import ParallelLLMManager
+from bestehorn_llmmanager.bedrock.catalog import CacheMode
+from bestehorn_llmmanager.bedrock.models.parallel_structures import (
+    BedrockConverseRequest,
+    ParallelProcessingConfig,
+)
+
+faulthandler.dump_traceback_later(110, exit=True)
+signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+times = random.Random(1)
+manager = ParallelLLMManager(
+    ["Nova Lite"],
+    ["us-east-1", "us-west-2"],
+    parallel_config=ParallelProcessingConfig(max_concurrent_requests=8),
+    catalog_cache_mode=CacheMode.NONE,
+    catalog_refresh="never",
+)
+requests = [
+    BedrockConverseRequest([{"role": "user", "content": [{"text": "x"}]}], request_id=f"r{number}")
+    for number in range(100)
+]
+interrupted = 0
+for _ in range(int(sys.argv[1])):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, times.uniform(0.001, 0.05))
+        for _ in manager.iter_converse_parallel(requests):
+            pass
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        interrupted += 1
+    left = [t.name for t in threading.enumerate() if t.name.startswith("bestehorn")]
+    assert not left, left
+print(interrupted)
+"""
+
+
+@posix_only
+def test_ctrl_c_at_any_point_of_a_run_leaves_no_thread_and_no_lock_taken(
+    endpoint: LocalBedrockProcess,
+) -> None:
+    program = subprocess.run(
+        [sys.executable, "-c", OFTEN_INTERRUPTED, "100"],
+        env={**os.environ, **endpoint.environment()},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert program.returncode == 0, program.stderr
+    # Python drops what is raised in the middle of a weak reference's end.
+    assert 90 <= int(program.stdout) <= 100
+
+
 @posix_only
 def test_a_second_ctrl_c_leaves_calls_that_hang_to_themselves(
     endpoint: LocalBedrockProcess, tmp_path: Path

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +22,7 @@ from bestehorn_llmmanager.bedrock.exceptions.parallel_exceptions import (
     RequestValidationError,
 )
 from bestehorn_llmmanager.bedrock.models.parallel_structures import BedrockConverseRequest
+from bestehorn_llmmanager.bedrock.parallel.interrupts import Uninterrupted
 from bestehorn_llmmanager.bedrock.parallel.results import seconds_spent
 from bestehorn_llmmanager.bedrock.retry.decisions import Decision
 
@@ -92,6 +94,26 @@ class _Flight:
         return self.order.request
 
 
+class _Bell:
+    """An event without a condition, which Ctrl-C could leave locked; one waits, others ring."""
+
+    def __init__(self) -> None:
+        self._silence = threading.Lock()
+        self._silence.acquire()
+
+    def ring(self) -> None:
+        if self._silence.locked():
+            with suppress(RuntimeError):  # another thread was faster
+                self._silence.release()
+
+    def wait(self, seconds: float) -> None:
+        """Return when it rings, or after so many seconds; mutes it."""
+        self._silence.acquire(timeout=seconds)
+
+    def mute(self) -> None:
+        self._silence.acquire(blocking=False)
+
+
 class Runner:
     """One run over many requests. For one thread; used once.
 
@@ -124,7 +146,7 @@ class Runner:
         self._journal = journal
         self._landed: deque[_Flight] = deque()
         self._batch = window // _BATCHES_PER_WINDOW
-        self._some, self._enough = threading.Event(), threading.Event()
+        self._some, self._enough = _Bell(), _Bell()
         self._flights: dict[object, _Flight] = {}
         self._later: list[tuple[float, int, _Flight]] = []
         self._numbers = itertools.count()
@@ -170,15 +192,16 @@ class Runner:
 
     def stop(self, problem: Exception | None = None) -> None:
         """Start nothing more: `results` ends with what is under way, and raises `problem`."""
-        self._takes_more, self._stopped = False, True
-        self._problem = self._problem or problem
-        self._halt()
-        self._later.clear()
-        for name, flight in list(self._flights.items()):
-            if flight.future is None:
-                del self._flights[name]
-            else:
-                flight.future.cancel()
+        with Uninterrupted():
+            self._takes_more, self._stopped = False, True
+            self._problem = self._problem or problem
+            self._halt()
+            self._later.clear()
+            for name, flight in list(self._flights.items()):
+                if flight.future is None:
+                    del self._flights[name]
+                else:
+                    flight.future.cancel()
 
     def drain(self) -> Iterator[Finished]:
         """Stop; then the results of what was under way and has not been `given`."""
@@ -208,17 +231,26 @@ class Runner:
 
     def _take_from(self, source: Iterator[BedrockConverseRequest]) -> Finished | None:
         """Start the next request; gives its result if the journal has that already."""
-        key = None
         try:
             request = next(source)
+        except StopIteration:
+            self._takes_more = False
+        except Exception as error:  # noqa: BLE001  (raised when all that came before is done)
+            self._takes_more, self._problem = False, self._problem or error
+        else:
+            with Uninterrupted():
+                return self._take(request)
+        return None
+
+    def _take(self, request: BedrockConverseRequest) -> Finished | None:
+        key = None
+        try:
             self._check(request)
             if self._journal is not None:
                 key = self._journal.key_of(request)
                 answer = self._journal.find(key)
                 if answer is not None:
                     return Finished(request, answer, None, is_resumed=True)
-        except StopIteration:
-            self._takes_more = False
         except Exception as error:  # noqa: BLE001  (raised when all that came before is done)
             self._takes_more, self._problem = False, self._problem or error
         else:
@@ -253,7 +285,8 @@ class Runner:
 
     def _start_what_is_due(self) -> None:
         while self._later and self._later[0][0] <= time.monotonic():
-            self._start(heapq.heappop(self._later)[2])
+            with Uninterrupted():
+                self._start(heapq.heappop(self._later)[2])
 
     # Landing
 
@@ -269,10 +302,9 @@ class Runner:
             flight.trouble = error
         flight.has_landed = True
         self._landed.append(flight)
-        if not self._some.is_set():
-            self._some.set()
+        self._some.ring()
         if len(self._landed) >= self._batch:
-            self._enough.set()
+            self._enough.ring()
 
     def _waits_in_vain(self) -> bool:
         """Wait for something to land, where there is nothing else to do; whether nothing has."""
@@ -290,8 +322,8 @@ class Runner:
             self._enough.wait(min(seconds, _SECONDS_FOR_A_BATCH))
         if not self._landed:
             self._some.wait(seconds)
-        self._some.clear()
-        self._enough.clear()
+        self._some.mute()
+        self._enough.mute()
 
     def _result(self, flight: _Flight) -> Finished | None:
         """The result of what has landed; None if it is tried again, or ended without one."""

@@ -7,6 +7,8 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bestehorn_llmmanager.bedrock.parallel.interrupts import Uninterrupted
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -46,8 +48,9 @@ class Threads:
 
     def stop(self) -> None:
         """Let each thread end after what was submitted; does not wait for that."""
-        for _ in self._threads:
-            self._calls.put(None)
+        with Uninterrupted():
+            for _ in self._threads:
+                self._calls.put(None)
 
     def join(self) -> None:
         """Wait for the threads to end."""

@@ -182,7 +182,7 @@ def test_runs_share_what_is_known_of_the_targets(
     bedrock: LocalBedrock, manager: LLMManager
 ) -> None:
     health = PacedHealth(Pacer(8))
-    bedrock.fail(Fault.unavailable(), region="us-east-1", times=1)
+    bedrock.fail(Fault.throttling(retry_after=60), region="us-east-1", times=1)
     regions = [Worker(manager, health).answer(order()).region_used for _ in range(2)]
     assert regions == ["us-west-2", "us-west-2"]
     assert bedrock.count("Converse", "us-east-1") == 1

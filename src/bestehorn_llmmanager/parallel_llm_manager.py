@@ -585,6 +585,7 @@ class _Run:
             self._listener.start(self._total)
             at_end.callback(self._listener.close)
             threads = Threads(self._config.max_concurrent_requests)
+            at_end.callback(threads.stop)
             at_end.callback(self._worker.stop)
             with Uninterrupted():
                 submit = self._submitter(threads)
@@ -597,6 +598,7 @@ class _Run:
                 journal=journal,
             )
             user = threading.current_thread()
+            is_interrupted = False
             try:
                 for finished in runner.results(requests):
                     if finished is None:
@@ -614,16 +616,31 @@ class _Run:
                     user = threading.current_thread()
                 if self._is_lost(is_over=True):
                     raise self._execution_error() from self._first_error
-            finally:  # a second Ctrl-C may end it anywhere
-                end = partial(self._end, runner, threads, at_end.pop_all(), collected)
+            except KeyboardInterrupt:
+                is_interrupted = True
+                raise
+            finally:
                 if threading.current_thread() is user:
-                    end()
-                elif not sys.is_finalizing():
-                    # The garbage collector closes an iterator that was left, wherever it runs:
-                    # this thread may have a lock that the end needs, or be a call that it waits
-                    # for. One that `threading` starts would need a lock here as well.
-                    with suppress(RuntimeError):  # the program ends
-                        _thread.start_new_thread(end, ())
+                    self._end(runner, threads, at_end, collected, is_interrupted=is_interrupted)
+                else:
+                    self._end_in_background(runner, threads, at_end.pop_all(), collected)
+
+    def _end_in_background(
+        self,
+        runner: Runner,
+        threads: Threads,
+        at_end: ExitStack,
+        collected: dict[Any, BedrockResponse] | None,
+    ) -> None:
+        """End a run from any thread.
+
+        The garbage collector closes an iterator that was left, wherever it runs: this thread may
+        have a lock that the end needs, or be a call that it waits for. One that `threading` starts
+        would need a lock here as well.
+        """
+        if not sys.is_finalizing():
+            with suppress(RuntimeError):  # the program ends
+                _thread.start_new_thread(self._end, (runner, threads, at_end, collected))
 
     def _end(
         self,
@@ -631,18 +648,46 @@ class _Run:
         threads: Threads,
         at_end: ExitStack,
         collected: dict[Any, BedrockResponse] | None,
+        *,
+        is_interrupted: bool = False,
     ) -> None:
-        """Send nothing more, and wait for what is under way."""
+        """Send nothing more, and wait for what is under way.
+
+        Args:
+            runner: Has it.
+            threads: Those that end.
+            at_end: What comes after.
+            collected: Gets the results.
+            is_interrupted: Whether Ctrl-C came before: the next one ends the waiting.
+        """
         if sys.is_finalizing():
             # The program ended and the iterator was still there. Threads that no longer run may
             # hold any lock, that of the journal included.
+            at_end.pop_all()
             return
-        with at_end:
-            threads.stop()
-            for finished in runner.drain():
-                if not self._was_not_sent(finished):
-                    self._entry(finished, collected)
-            threads.join()
+        try:
+            try:
+                self._wait_for_the_rest(runner, threads, collected)
+            except KeyboardInterrupt:
+                if not is_interrupted:
+                    self._wait_for_the_rest(runner, threads, collected)
+                raise
+        finally:
+            with Uninterrupted():
+                at_end.close()
+
+    def _wait_for_the_rest(
+        self,
+        runner: Runner,
+        threads: Threads,
+        collected: dict[Any, BedrockResponse] | None,
+    ) -> None:
+        """Begin anew what was interrupted."""
+        threads.stop()
+        for finished in runner.drain():
+            if not self._was_not_sent(finished):
+                self._entry(finished, collected)
+        threads.join()
 
     def response(
         self,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-# Those of `signal`, without the enumerations that it puts around them: seven times as fast, which
-# counts where there is a block for each request.
-import _signal  # type: ignore[import-not-found]
+# The functions of `signal` without the enumerations that it puts around them: seven times as fast,
+# which counts where there is a block for each request.
+import _signal  # type: ignore[import-not-found]  # private, hence without stubs
+import os
 import threading
-from contextlib import suppress
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
+
+_PATIENCE_SECONDS = 1.0
 
 
 class Uninterrupted:
@@ -19,36 +22,65 @@ class Uninterrupted:
 
     What the handler of a signal raises comes up in the main thread, after any instruction: a thread
     that was started is then unknown, and a condition of `threading` stays locked, so that those who
-    wait for it wait for ever. A second Ctrl-C in the same block takes effect at once. Other threads
-    than the main one get no signals, and nothing changes for them.
+    wait for it wait for ever.
+
+    A block that waits, as for an executor of the caller's, can be left all the same: by another
+    Ctrl-C, a second or more after the first. A block in a block is part of it. In other threads
+    than the main one, which get no signals, it does nothing. What C code has set beside Python's
+    handler is not known here, and lost.
     """
 
-    __slots__ = ("_frame", "_handler", "_is_due")
+    __slots__ = ("_frame", "_handler", "_pressed_at")
 
     def __init__(self) -> None:
         self._handler: Callable[[int, FrameType | None], object] | None = None
+        self._pressed_at: float | None = None
         self._frame: FrameType | None = None
-        self._is_due = False
 
     def __enter__(self) -> None:
         if threading.current_thread() is not threading.main_thread():
             return
         handler = _signal.getsignal(_signal.SIGINT)
-        if callable(handler):
+        if callable(handler) and _block_of(handler) is None:
             self._handler = handler
-            with suppress(ValueError):  # an interpreter that is not the main one
+            try:
                 _signal.signal(_signal.SIGINT, self._remember)
+            except ValueError:  # an interpreter that is not the main one
+                self._handler = None
 
     def __exit__(self, *_: object) -> None:
-        if self._handler is None:
-            return
-        with suppress(ValueError):
+        handler = self._handler
+        if handler is not None:
+            self.give_back()
+            if self._pressed_at is not None:
+                handler(_signal.SIGINT, self._frame)
+
+    def give_back(self) -> None:
+        """Let the program's own handler have Ctrl-C again."""
+        if self._handler is not None:
             _signal.signal(_signal.SIGINT, self._handler)
-        if self._is_due:
-            self._handler(_signal.SIGINT, self._frame)
+            self._handler = None
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
-        if self._is_due and self._handler is not None:
-            self._is_due = False
-            self._handler(number, frame)
-        self._is_due, self._frame = True, frame
+        now, handler = time.monotonic(), self._handler
+        if self._pressed_at is None:
+            self._pressed_at, self._frame = now, frame
+        elif handler is not None and now - self._pressed_at >= _PATIENCE_SECONDS:
+            self.give_back()
+            handler(number, frame)
+
+
+def _block_of(handler: object) -> Uninterrupted | None:
+    block = getattr(handler, "__self__", None)
+    return block if isinstance(block, Uninterrupted) else None
+
+
+def _in_child() -> None:
+    # A process that is forked in the middle of a block, as by an executor, never sees its end.
+    block = _block_of(_signal.getsignal(_signal.SIGINT))
+    if block is not None:
+        block.give_back()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_in_child)

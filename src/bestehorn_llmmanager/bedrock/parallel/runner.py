@@ -95,7 +95,10 @@ class _Flight:
 
 
 class _Bell:
-    """An event without a condition, which Ctrl-C could leave locked; one waits, others ring."""
+    """An event without a condition, which Ctrl-C could leave locked; one waits, others ring.
+
+    Two that ring at once may be heard one after the other: who waits has to look what there is.
+    """
 
     def __init__(self) -> None:
         self._silence = threading.Lock()
@@ -107,7 +110,7 @@ class _Bell:
                 self._silence.release()
 
     def wait(self, seconds: float) -> None:
-        """Return when it rings, or after so many seconds; mutes it."""
+        """Return when it rings, or after so many seconds; it is mute then."""
         self._silence.acquire(timeout=seconds)
 
     def mute(self) -> None:
@@ -327,6 +330,10 @@ class Runner:
 
     def _result(self, flight: _Flight) -> Finished | None:
         """The result of what has landed; None if it is tried again, or ended without one."""
+        with Uninterrupted():  # a thread may still come across a future that was cancelled
+            return self._outcome(flight)
+
+    def _outcome(self, flight: _Flight) -> Finished | None:
         if flight.trouble is not None:
             self.stop(flight.trouble)
         assert flight.future is not None

@@ -7,8 +7,6 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bestehorn_llmmanager.bedrock.parallel.interrupts import Uninterrupted
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -47,10 +45,11 @@ class Threads:
         return future
 
     def stop(self) -> None:
-        """Let each thread end after what was submitted; does not wait for that."""
-        with Uninterrupted():
-            for _ in self._threads:
-                self._calls.put(None)
+        """Let each thread end after what was submitted; does not wait for that.
+
+        It may be called again. Ctrl-C interrupts it before or after, not in the middle.
+        """
+        self._calls.put(None)  # for all of them: each passes it on
 
     def join(self) -> None:
         """Wait for the threads to end."""
@@ -78,3 +77,4 @@ class Threads:
                 except BaseException as error:  # noqa: BLE001  (it belongs to the future's reader)
                     future.set_exception(error)
             del submitted, future, call, argument  # nothing is kept while waiting
+        self._calls.put(None)

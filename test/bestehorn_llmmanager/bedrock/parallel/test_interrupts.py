@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,11 +28,12 @@ def press() -> None:
     signal.raise_signal(signal.SIGINT)
 
 
-def block(*, presses: int) -> list[str]:
+def block(*, presses: int, seconds_between: float = 0.0) -> list[str]:
     done = ["begun"]
     try:
         with Uninterrupted():
-            for _ in range(presses):
+            for number in range(presses):
+                time.sleep(seconds_between if number else 0.0)
                 press()
                 done.append("pressed")
             done.append("all")
@@ -40,14 +43,22 @@ def block(*, presses: int) -> list[str]:
     return done
 
 
-def test_ctrl_c_takes_effect_at_the_end_of_the_block(handler: Callable[..., None]) -> None:
-    assert block(presses=1) == ["begun", "pressed", "all", "interrupted"]
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_takes_effect_once_at_the_end_of_the_block(
+    handler: Callable[..., None], presses: int
+) -> None:
+    assert block(presses=presses) == ["begun", *["pressed"] * presses, "all", "interrupted"]
     assert signal.getsignal(signal.SIGINT) is handler
 
 
-def test_a_second_ctrl_c_takes_effect_at_once_and_alone(handler: Callable[..., None]) -> None:
-    assert block(presses=2) == ["begun", "pressed", "interrupted"]
+def test_a_block_that_takes_its_time_can_be_left(handler: Callable[..., None]) -> None:
+    assert block(presses=2, seconds_between=1.1) == ["begun", "pressed", "interrupted"]
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_so_can_one_within_another() -> None:
+    with Uninterrupted():
+        assert block(presses=2, seconds_between=1.1) == ["begun", "pressed", "interrupted"]
 
 
 def test_without_ctrl_c_nothing_happens(handler: Callable[..., None]) -> None:
@@ -89,6 +100,7 @@ def test_the_handler_is_that_of_the_program() -> None:
     signal.signal(signal.SIGINT, own)
     with Uninterrupted():
         press()
+        press()
         assert got == []
     assert got == [(signal.SIGINT, True)]
     assert signal.getsignal(signal.SIGINT) is own
@@ -113,3 +125,13 @@ def test_other_threads_change_nothing(handler: Callable[..., None]) -> None:
     thread.start()
     thread.join()
     assert seen == [handler]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_has_the_handler_of_the_program() -> None:
+    with Uninterrupted():
+        child = os.fork()
+        if not child:
+            os._exit(signal.getsignal(signal.SIGINT) is not signal.default_int_handler)
+        assert os.waitpid(child, 0)[1] == 0
+        assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler

@@ -7,8 +7,6 @@ import json
 import logging
 import pickle
 import signal
-import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -533,27 +531,24 @@ def test_a_botocore_that_is_too_old_is_told(
 
 
 def test_ctrl_c_between_two_jobs_says_which_run(
-    bedrock: LocalBedrock,
-    batch: BatchInference,
-    requests: Requests,
-    caplog: pytest.LogCaptureFixture,
+    batch: BatchInference, requests: Requests, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bedrock.fail(Fault.slow(0.3), operation=CREATE, after=1)
+    created: list[str] = []
 
-    main = threading.get_ident()
+    def interrupt_the_second(**_: object) -> None:
+        if created:
+            signal.raise_signal(signal.SIGINT)
 
-    def interrupt() -> None:
-        while bedrock.count(CREATE) < 2:
-            time.sleep(0.001)
-        signal.pthread_kill(main, signal.SIGINT)
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
+    client = batch._settings.auth.get_bedrock_control_client("us-east-1")
+    client.meta.events.register(f"before-call.bedrock.{CREATE}", interrupt_the_second)
+    client.meta.events.register(
+        f"after-call.bedrock.{CREATE}", lambda parsed, **_: created.append(parsed["jobArn"])
+    )
     with caplog.at_level(logging.WARNING), pytest.raises(KeyboardInterrupt):
         batch.submit(requests(7))
-    thread.join()
     (record,) = [each for each in caplog.records if "interrupted" in each.message]
-    assert "model-invocation-job/" in record.message
+    assert f"jobs={created}" in record.message
+    assert len(created) == 1
     assert "token=" in record.message
 
 

@@ -173,7 +173,7 @@ def test_many_threads_share_one_manager(bedrock: LocalBedrock) -> None:
 
 def test_in_the_background_a_manager_starts_without_waiting(bedrock: LocalBedrock) -> None:
     for operation in CONTROL_PLANE:
-        bedrock.fail(Fault.slow(2), operation=operation)
+        bedrock.fail(Fault.slow(3), operation=operation)
     started = time.monotonic()
     manager = LLMManager(
         ["Nova Lite"],
@@ -181,7 +181,7 @@ def test_in_the_background_a_manager_starts_without_waiting(bedrock: LocalBedroc
         catalog_cache_mode=CacheMode.MEMORY,
         catalog_refresh="background",
     )
-    assert time.monotonic() - started < 1.8
+    assert time.monotonic() - started < 3
     assert manager.converse(PROMPT).model_id_used == NOVA
     for thread in threading.enumerate():
         if thread.name == "bedrock-catalog-refresh":

@@ -17,12 +17,11 @@ from bestehorn_llmmanager.bedrock.models.llm_manager_structures import (
     AuthenticationType,
     Boto3Config,
 )
-from bestehorn_llmmanager.testing import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bestehorn_llmmanager.testing import LocalBedrock
+    from bestehorn_llmmanager.testing import LocalBedrock, ReceivedRequest
 
 MODEL = "google.gemma-3-4b-it"
 CONFIG = AuthConfig(
@@ -170,14 +169,22 @@ def test_a_child_made_while_another_thread_makes_a_client_is_not_locked_out(
 def test_a_child_made_in_the_middle_of_a_call_gets_an_answer_of_its_own(
     bedrock: LocalBedrock, in_child: Callable[[Callable[[], Any]], Any]
 ) -> None:
-    bedrock.fail(Fault.slow(0.3), times=1)
+    began, child_is_done = threading.Event(), threading.Event()
+
+    def reply(_: ReceivedRequest) -> str:
+        began.set()
+        return str(child_is_done.wait(10))
+
+    bedrock.reply_with(reply, times=1)
     manager = AuthManager(boto3_config=Boto3Config())
     client = manager.runtime_client("us-east-1")
     answers: list[Any] = []
     thread = threading.Thread(target=lambda: answers.append(ask(client)))
     thread.start()
+    assert began.wait(10)
     assert in_child(lambda: ask(manager.runtime_client("us-east-1"))["stopReason"]) == "end_turn"
     assert answers == []
+    child_is_done.set()
     thread.join()
     assert len(answers) == 1
 

@@ -542,7 +542,7 @@ def test_catalogues_that_share_a_directory_share_one_load(
 
 
 def test_those_who_wait_for_a_load_that_fails_share_its_failure(bedrock: LocalBedrock) -> None:
-    bedrock.fail(Fault.slow(0.3))
+    bedrock.fail(Fault.slow(1))
     deny_all(bedrock)
     catalog = new_catalog(fallback_to_bundled=False)
     errors = in_threads(catalog.ensure_catalog_available)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bestehorn_llmmanager.bedrock.retry.targets import Target
+    from bestehorn_llmmanager.testing import ReceivedRequest
 
 PATIENCE_SECONDS = 10.0
 
@@ -150,7 +151,7 @@ def test_a_request_that_reserves_more_than_the_quota_is_told_both_numbers(
 def test_a_place_that_comes_free_too_late_for_an_answer_is_not_taken(
     bedrock: LocalBedrock, manager: LLMManager
 ) -> None:
-    bedrock.fail(Fault.slow(0.8))
+    bedrock.fail(Fault.slow(1.4))
     worker = new_worker(manager, most=1)
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(worker.answer, order(0))
@@ -191,13 +192,19 @@ def test_runs_share_what_is_known_of_the_targets(
 def test_a_stop_ends_those_who_wait_for_a_place_and_lets_the_others_finish(
     bedrock: LocalBedrock, manager: LLMManager
 ) -> None:
-    bedrock.fail(Fault.slow(0.3))
+    began, stopped = threading.Event(), threading.Event()
+
+    def reply(_: ReceivedRequest) -> str:
+        began.set()
+        return str(stopped.wait(PATIENCE_SECONDS))
+
+    bedrock.reply_with(reply)
     worker = new_worker(manager, most=1)
     with ThreadPoolExecutor(8) as threads:
         answers = [threads.submit(worker.answer, order(0)) for _ in range(8)]
-        while not bedrock.count("Converse"):
-            time.sleep(0.001)
+        assert began.wait(PATIENCE_SECONDS)
         worker.stop()
+        stopped.set()
         wait(answers, PATIENCE_SECONDS)
     outcomes = [type(answer.exception()) for answer in answers]
     assert outcomes.count(Stopped) == 7

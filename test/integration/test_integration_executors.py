@@ -196,7 +196,10 @@ def test_errors_arrive_with_their_class_their_cause_and_what_aws_said(
     bedrock: LocalBedrock, executor: Callable[[], Executor]
 ) -> None:
     bedrock.fail(Fault.access_denied(), operation="Converse")
-    manager = new_manager(retry_config=RetryConfig(max_retries=0))
+    # Unlike the managers of other tests: a process keeps what it knows of an equal one's targets.
+    manager = new_manager(
+        retry_config=RetryConfig(max_retries=0), default_inference_config={"maxTokens": 78}
+    )
     outcomes = {}
     # A fork just after threads have ended may find OpenSSL's lock taken by one that still ends.
     for name, where in (("elsewhere", executor()), ("threads", None)):

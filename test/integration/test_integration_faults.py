@@ -990,7 +990,7 @@ def test_a_handler_passes_its_remaining_time_and_the_manager_serves_the_next_eve
 def test_the_default_timeout_leaves_attempts_to_the_timeouts_of_botocore(
     bedrock: LocalBedrock, new_manager: NewManager
 ) -> None:
-    bedrock.fail(Fault.slow(1.5))
+    bedrock.fail(Fault.slow(3))
     manager = new_manager()
     with ThreadPoolExecutor() as pool:
         patient = pool.submit(outcome_of, manager)

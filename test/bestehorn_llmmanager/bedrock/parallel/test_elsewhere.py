@@ -164,7 +164,8 @@ def test_a_small_pool_gets_as_many_to_a_task_as_it_takes_to_be_busy_with_all(
         tasks = executor.orders(20)
         clock.now += 60.0
         executor.finish_all()
-    assert [len(task) for task in tasks] == [10, 10]
+    # Those that come late may go apart; none is kept back for a bigger task.
+    assert max(len(task) for task in tasks) == 10
 
 
 def test_a_single_order_does_not_wait_for_others(make: Callable[..., Elsewhere]) -> None:
@@ -378,13 +379,13 @@ def test_what_waits_long_for_its_turn_comes_back_and_goes_again(
 ) -> None:
     bedrock.reply_with("x" * 400)
     with Here() as executor:
-        elsewhere = Elsewhere(executor, manager, Pacer(4, 100, period=1.3))
+        elsewhere = Elsewhere(executor, manager, Pacer(4, 100, period=3))
         tried = {name: order(name, inference_config={"maxTokens": 60}) for name in "ab"}
         futures = [elsewhere.submit(each) for each in tried.values()]
         assert all(future.result(PATIENCE_SECONDS).success for future in futures)
         elsewhere.close()
     first, second = (r.time for r in bedrock.requests if r.operation == "Converse")
-    assert 0.5 < second - first < 3  # the first may arrive late: its client is made on the way
+    assert 0.5 < second - first < 6  # the first may arrive late: its client is made on the way
 
 
 def test_what_comes_back_has_less_time_left(bedrock: LocalBedrock, manager: LLMManager) -> None:

@@ -710,10 +710,20 @@ def test_a_pause_holds_no_other_request_up(bedrock: LocalBedrock) -> None:
 
 
 def test_progress_is_told_while_nothing_finishes(bedrock: LocalBedrock) -> None:
-    bedrock.fail(Fault.slow(1.3), operation="Converse")
     seen: list[int] = []
-    manager = new_manager(EAST)
-    manager.converse_parallel(requests("a"), progress=lambda figures: seen.append(figures.done))
+    told = threading.Event()
+
+    def reply(_: ReceivedRequest) -> str:
+        assert told.wait(10)
+        return "at last"
+
+    def progress(figures: RunProgress) -> None:
+        seen.append(figures.done)
+        told.set()
+
+    bedrock.reply_with(reply)
+    result = new_manager(EAST).converse_parallel(requests("a"), progress=progress)
+    assert result.request_responses["a"].get_content() == "at last"
     assert seen[-1] == 1
     assert 1 <= seen.count(0) < 20  # each half second, however slow the machine
 

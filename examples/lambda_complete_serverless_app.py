@@ -159,7 +159,7 @@ def main() -> None:
 
     from bestehorn_llmmanager.testing import Fault
 
-    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 2_500)
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 3_500)
 
     def send(method: str, path: str, body: str = "", **parameters: str) -> None:
         http = {"requestContext": {"http": {"method": method}}, "rawPath": path}

@@ -58,6 +58,12 @@ def service_models() -> str:
     return json.dumps([loader.load_service_model(name, "service-2") for name in names])
 
 
+@pytest.hookimpl(trylast=True)  # after they were put in a random order
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that have the place below ``/tmp`` to themselves come first, and wait only for each other."""
+    items.sort(key=lambda item: "fallback" not in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(autouse=True)
 def fallback_lock(request: pytest.FixtureRequest) -> Iterator[None]:
     """One place below ``/tmp`` is the same for all tests, also for those of another worker.

@@ -382,9 +382,9 @@ def test_a_port_where_nobody_listens_costs_one_timeout_at_most(
         port = taken.getsockname()[1]
     monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK", f"http://127.0.0.1:{port}")
     started = time.monotonic()
-    catalog = new_catalog(regions=["us-east-1", "us-west-2", "eu-west-1"], timeout=1, max_retries=6)
+    catalog = new_catalog(regions=["us-east-1", "us-west-2", "eu-west-1"], timeout=2, max_retries=6)
     assert catalog.get_catalog_metadata().source is CatalogSource.BUNDLED
-    assert time.monotonic() - started < 2.9
+    assert time.monotonic() - started < 5.5
 
 
 def test_the_catalogue_in_use_is_not_asked_for_its_age(

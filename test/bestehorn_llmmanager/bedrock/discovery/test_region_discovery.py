@@ -517,10 +517,10 @@ def test_regions_that_hang_cost_no_more_than_the_timeout(
     three: LocalBedrock, cache_dir: Path
 ) -> None:
     three.fail(Fault.hang(), region="us-west-2")
-    discovery = live(cache_dir, timeout=2.0)
+    discovery = live(cache_dir, timeout=5.0)
     started = time.monotonic()
     assert "us-west-2" in discovery.get_bedrock_regions(live=True)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 15
     assert discovery.get_cache_info(live=True)["cache_exists"] is False
     three.clear_faults()
 

@@ -118,7 +118,7 @@ def test_a_request_for_which_the_quota_has_no_room_in_time_is_not_sent(
     bedrock.reply_with("x" * 400)
     for column in (0, 1):
         worker.answer(order(column))
-    late = order(timeout=1.1)
+    late = order(timeout=1.9)
     with pytest.raises(RetryExhaustedError) as caught:
         worker.answer(late)
     error = caught.value
@@ -129,7 +129,7 @@ def test_a_request_for_which_the_quota_has_no_room_in_time_is_not_sent(
     )
     assert bedrock.count("Converse") == 2
     figures = RunProgress()
-    figures.add(failed_response(late.request, error, timeout=1.1, model="m", region="r"))
+    figures.add(failed_response(late.request, error, timeout=1.9, model="m", region="r"))
     assert (figures.failed, figures.throttles) == (1, 0)
     assert error.attempt_log == []
     health = worker._equipment.health
@@ -143,7 +143,7 @@ def test_a_request_that_reserves_more_than_the_quota_is_told_both_numbers(
     for column in (0, 1):
         worker.answer(order(column))
     with pytest.raises(RetryExhaustedError, match="could not be asked") as caught:
-        worker.answer(order(timeout=1.1))
+        worker.answer(order(timeout=1.9))
     assert "reserves 100 tokens, more than the whole quota of 60 tokens per" in str(caught.value)
     assert "a smaller `maxTokens` reserves less" in str(caught.value)
 

@@ -60,7 +60,7 @@ def service_models() -> str:
 
 @pytest.hookimpl(trylast=True)  # after they were put in a random order
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that have the place below ``/tmp`` to themselves come first, and wait only for each other."""
+    """Tests that have the place below ``/tmp`` to themselves run first: they would wait for others."""
     items.sort(key=lambda item: "fallback" not in getattr(item, "fixturenames", ()))
 
 

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 RECORDED = HERE / "recorded" / "differential.json.gz"
 DOCUMENT = HERE.parents[1] / "docs" / "differences.md"
-pytestmark = pytest.mark.xdist_group("differential")  # what they compare is made once
 NO_LONGER: tuple[str, ...] = ("old managers/",)
 NO_LONGER = ()  # until 4.0.0
 OF_VALUES = r"^(pickle|dict) of |^cache file$"

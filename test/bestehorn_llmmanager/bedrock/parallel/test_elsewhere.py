@@ -164,7 +164,7 @@ def test_a_small_pool_gets_as_many_to_a_task_as_it_takes_to_be_busy_with_all(
         tasks = executor.orders(20)
         clock.now += 60.0
         executor.finish_all()
-    # Those that come late may go apart; none is kept back for a bigger task.
+    # Those that come late may go apart; no task has more than its share.
     assert max(len(task) for task in tasks) == 10
 
 
@@ -366,8 +366,10 @@ class Here(Executor):
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(4)
+        self.tasks = 0
 
     def submit(self, *arguments: Any) -> Future[Any]:  # type: ignore[override]
+        self.tasks += 1
         return self._threads.submit(*arguments)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -384,6 +386,7 @@ def test_what_waits_long_for_its_turn_comes_back_and_goes_again(
         futures = [elsewhere.submit(each) for each in tried.values()]
         assert all(future.result(PATIENCE_SECONDS).success for future in futures)
         elsewhere.close()
+    assert executor.tasks > 2
     first, second = (r.time for r in bedrock.requests if r.operation == "Converse")
     assert 0.5 < second - first < 6  # the first may arrive late: its client is made on the way
 

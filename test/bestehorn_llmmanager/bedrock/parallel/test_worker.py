@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -204,8 +205,8 @@ def test_a_stop_ends_those_who_wait_for_a_place_and_lets_the_others_finish(
         answers = [threads.submit(worker.answer, order(0)) for _ in range(8)]
         assert began.wait(PATIENCE_SECONDS)
         worker.stop()
+        assert len(list(islice(as_completed(answers, PATIENCE_SECONDS), 7))) == 7
         stopped.set()
-        wait(answers, PATIENCE_SECONDS)
     outcomes = [type(answer.exception()) for answer in answers]
     assert outcomes.count(Stopped) == 7
     assert bedrock.count("Converse") == 1

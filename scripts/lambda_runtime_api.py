@@ -51,7 +51,8 @@ umount --lazy /mnt
 while read -r _ point _; do
     case "$point" in
         /tmp | /dev* | /proc* | /sys*) ;;
-        *) mount -o remount,bind,ro "$point" ;;
+        # What another process has mounted below the old /tmp is hidden.
+        *) [ ! -e "$point" ] || mount -o remount,bind,ro "$point" ;;
     esac
 done < /proc/self/mounts
 cd "$PWD"  # which may have been one of the old /tmp

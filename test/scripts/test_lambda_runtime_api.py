@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -36,3 +37,8 @@ def test_without_the_program_for_it_isolation_is_refused_in_a_sentence(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert (why_not_isolated() or "").startswith("a mount namespace needs ")
+
+
+def test_what_others_have_mounted_below_tmp_keeps_nobody_from_isolation(small_disk: Path) -> None:
+    assert os.path.ismount(small_disk)
+    assert why_not_isolated() is None

